@@ -1,0 +1,3 @@
+"""The example bank's settings, made fit for tests."""
+
+from example_project.settings import *  # noqa: F403
