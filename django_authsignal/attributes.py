@@ -1,0 +1,98 @@
+"""Request -> what the service is told about it. Hints for its rules: all of it is the client's word (T45), so every
+value is validated, shortened or dropped here and can never make a call fail (T41)."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
+from django.http import HttpRequest
+from django.utils.translation import get_language
+
+from django_authsignal.conf import app_settings
+
+__all__ = ["authsignal_user_id", "client_ip", "track_attributes"]
+
+DEVICE_COOKIE = "__as_aid"
+"""Set by Authsignal's browser SDK: a UUID (API notes 4.3)."""
+USER_AGENT_LIMIT = 512
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+NOT_THE_PROJECTS = frozenset({"idempotencyKey", "redirectUrl", "redirectToSettings", "scope", "challengeId"})
+"""What a step-up itself sets, or must never send (T12)."""
+
+
+def authsignal_user_id(user: Any) -> str:
+    """The id that Authsignal knows *user* by: ``AUTHSIGNAL_USER_ID``, by default ``str(user.pk)``.
+
+    Raises ImproperlyConfigured for an id that several people could share.
+    """
+    make = app_settings.USER_ID
+    value = str(make(user) if make else user.pk)
+    if value.strip().lower() in ("", "none", "null", "undefined"):
+        raise ImproperlyConfigured(f"{value!r} is no id for a user at Authsignal; see AUTHSIGNAL_USER_ID.")
+    return value
+
+
+def track_attributes(request: HttpRequest) -> dict[str, Any]:
+    """What a track call says of the request, in the wire's names (API reference, track action)."""
+    extra = app_settings.ATTRIBUTES
+    attributes = {
+        "ipAddress": client_ip(request),
+        "userAgent": _printable(request.headers.get("User-Agent", ""))[:USER_AGENT_LIMIT],
+        "deviceId": _device_id(request),
+        "locale": get_language(),
+        **(_checked(extra(request)) if extra else {}),
+    }
+    return {name: value for name, value in attributes.items() if value}
+
+
+def client_ip(request: HttpRequest) -> str | None:
+    """The peer's address, or the one that ``AUTHSIGNAL_TRUSTED_PROXY_COUNT`` of your proxies vouch for."""
+    address = request.META.get("REMOTE_ADDR", "")
+    count = app_settings.TRUSTED_PROXY_COUNT
+    if count:
+        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
+        # Each proxy appends its peer: the n-th from the right is what the outermost proxy of ours saw.
+        address = hops[-count] if len(hops) >= count else address
+    try:
+        return str(ipaddress.ip_address(address))
+    except ValueError:
+        return None
+
+
+def _device_id(request: HttpRequest) -> str | None:
+    try:
+        return str(uuid.UUID(request.COOKIES.get(DEVICE_COOKIE, "")))
+    except ValueError:
+        return None
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in text if character.isprintable())
+
+
+def _checked(extra: Any) -> dict[str, Any]:
+    """The project's own attributes; an e-mail or phone number that the service would refuse is left out (T41)."""
+    if not isinstance(extra, Mapping):
+        raise ImproperlyConfigured("AUTHSIGNAL_ATTRIBUTES must return a mapping in the wire's names.")
+    if reserved := NOT_THE_PROJECTS.intersection(extra):
+        raise ImproperlyConfigured(f"AUTHSIGNAL_ATTRIBUTES may not set {', '.join(sorted(reserved))}.")
+    checks = {"email": _is_email, "phoneNumber": _is_phone_number}
+    return {name: value for name, value in extra.items() if name not in checks or checks[name](value)}
+
+
+def _is_email(value: Any) -> bool:
+    try:
+        validate_email(value)
+    except ValidationError:
+        return False
+    return True
+
+
+def _is_phone_number(value: Any) -> bool:
+    return E164.fullmatch(str(value)) is not None

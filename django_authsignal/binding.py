@@ -1,0 +1,150 @@
+"""Request -> what an approval is bound to: route, kwargs and method always, and the content (T4)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from django_authsignal.digests import digests
+
+__all__ = ["KEY_FIELD", "Binding", "bind_request", "is_form", "route_of"]
+
+KEY_FIELD = "_step_up_key"
+"""The form field by which the holding page names its row."""
+
+NOT_CONTENT = frozenset({"csrfmiddlewaretoken", KEY_FIELD})
+FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+
+Values = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What one request is, as digests, and what of it the user sees."""
+
+    fingerprints: tuple[str, ...]
+    """Under the current SECRET_KEY first, then under each fallback."""
+    values: Values
+    """The bound values: shown before the user approves and sent as ``custom``; empty without ``bind``."""
+
+
+def bind_request(
+    request: HttpRequest, bind: Collection[str] | Callable[[HttpRequest], Values] | Values | None
+) -> Binding:
+    """Bind *request* to the named values, to a function's mapping, to a mapping, or (None) to everything it carries.
+
+    Raises ValidationError when a named value is absent or stands in more than one place; nothing was tracked then.
+    """
+    if bind is None:
+        values: Values = {}
+        content: object = list(_content(request))
+    else:
+        values = _chosen(request, bind)
+        content = values
+    match = request.resolver_match
+    kwargs = {name: str(value) for name, value in match.kwargs.items()} if match else {}
+    args = [str(value) for value in match.args] if match else []
+    parts = [route_of(request), args, kwargs, request.method, bind is None, content]
+    return Binding(digests("binding", parts), values)
+
+
+def route_of(request: HttpRequest) -> str:
+    """The URL pattern that matched, such as ``transfer/<int:pk>/``; the path where none did."""
+    return request.resolver_match.route if request.resolver_match else request.path_info
+
+
+def is_form(request: HttpRequest) -> bool:
+    """Whether Django parses this request's body into POST and FILES."""
+    return request.method == "POST" and request.content_type in FORM_TYPES
+
+
+def _content(request: HttpRequest) -> Iterator[object]:
+    """Everything a view can parse from the request, but the CSRF field, headers, cookies, session and database."""
+    yield [[name, value] for name, values in request.GET.lists() for value in values]
+    yield request.content_type
+    if is_form(request):
+        # A view reads fields by name, so only the order within a name means anything.
+        yield sorted(
+            [name, [_folded(value) for value in values]]
+            for name, values in request.POST.lists()
+            if name not in NOT_CONTENT
+        )
+        yield sorted([name, [_file(file) for file in files]] for name, files in request.FILES.lists())
+    else:
+        yield hashlib.sha256(request.body).digest()
+
+
+def _folded(text: object) -> str:
+    """A browser turns every line end into CRLF when it sends a form again."""
+    return str(text).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _file(file: UploadedFile) -> list[object]:
+    digest = hashlib.sha256()
+    for chunk in file.chunks():
+        digest.update(chunk)
+    file.seek(0)  # the view reads it from the start
+    return [file.name, file.content_type, digest.digest()]
+
+
+def _chosen(request: HttpRequest, bind: Collection[str] | Callable[[HttpRequest], Values] | Values) -> Values:
+    if callable(bind):
+        return dict(bind(request))
+    if isinstance(bind, Mapping):
+        return dict(bind)
+    sources = _sources(request)
+    return {name: _only_value(name, sources) for name in bind}
+
+
+def _sources(request: HttpRequest) -> list[Mapping[str, object]]:
+    """Where a named value may stand, each as name -> value (a list where it was repeated)."""
+    match = request.resolver_match
+    form = {name: [_folded(value) for value in values] for name, values in request.POST.lists()}
+    query = dict(request.GET.lists())
+    return [_one_or_many(form), _one_or_many(query), _json_body(request), match.kwargs if match else {}]
+
+
+def _one_or_many(lists: Mapping[str, list[Any]]) -> dict[str, object]:
+    return {name: values[0] if len(values) == 1 else values for name, values in lists.items()}
+
+
+def _json_body(request: HttpRequest) -> Mapping[str, object]:
+    is_json = request.content_type == "application/json" or request.content_type.endswith("+json")
+    if not is_json or not request.body:
+        return {}
+    try:
+        body = json.loads(
+            request.body, parse_float=Decimal, parse_constant=_no_constants, object_pairs_hook=_no_twins
+        )
+    except (ValueError, RecursionError) as error:
+        raise ValidationError(_("The request's JSON could not be read.")) from error
+    return body if isinstance(body, Mapping) else {}
+
+
+def _no_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Parsers disagree on which of two equal names counts, so such a body is refused."""
+    names = dict(pairs)
+    if len(names) != len(pairs):
+        raise ValueError("a name stands twice")
+    return names
+
+
+def _no_constants(word: str) -> None:
+    raise ValueError(f"{word} is no JSON number")
+
+
+def _only_value(name: str, sources: list[Mapping[str, object]]) -> object:
+    found = [source[name] for source in sources if name in source]
+    if len(found) != 1:
+        text = _("“%(name)s” is missing.") if not found else _("“%(name)s” was sent in more than one place.")
+        raise ValidationError(text % {"name": name})
+    return found[0]

@@ -1,0 +1,174 @@
+"""Typed settings: every ``AUTHSIGNAL_*`` name, its type, its default and what it must look like, in one place.
+
+Values are read when used, so ``override_settings`` works everywhere. A value that cannot be right raises
+``ImproperlyConfigured``; ``manage.py check`` finds the same mistakes before a request does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+__all__ = ["app_settings"]
+
+REGIONS = {
+    "us": "https://api.authsignal.com/v1",
+    "au": "https://au.api.authsignal.com/v1",
+    "eu": "https://eu.api.authsignal.com/v1",
+    "ca": "https://ca.api.authsignal.com/v1",
+}
+
+
+def _get(name: str, default: Any) -> Any:
+    return getattr(settings, f"AUTHSIGNAL_{name}", default)
+
+
+def _wrong(name: str, hint: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(f"AUTHSIGNAL_{name} {hint}")
+
+
+def _text(name: str, default: str = "") -> str:
+    value = _get(name, default)
+    if not isinstance(value, str):
+        raise _wrong(name, "must be a string.")
+    return value
+
+
+def _integer(name: str, default: int, least: int, most: int) -> int:
+    value = _get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise _wrong(name, f"must be a whole number from {least} to {most}.")
+    return value
+
+
+def _choice(name: str, default: str, choices: Sequence[str]) -> str:
+    value = _get(name, default)
+    if value not in choices:
+        raise _wrong(name, f"must be one of {', '.join(map(repr, choices))}.")
+    return str(value)
+
+
+def _function(name: str) -> Callable[..., Any] | None:
+    value = _get(name, None)
+    if isinstance(value, str):
+        try:
+            value = import_string(value)
+        except ImportError as error:
+            raise _wrong(name, f"names {value!r}, which cannot be imported.") from error
+    if value is not None and not callable(value):
+        raise _wrong(name, "must be the dotted path of a function.")
+    return value
+
+
+class AppSettings:
+    """Read-only view of the project's settings. Each property names its unit and default."""
+
+    @property
+    def SECRET(self) -> str:
+        """The server API secret key of the Authsignal tenant. Required."""
+        value = _text("SECRET")
+        if not value or not value.isascii() or not value.isprintable() or value != value.strip():
+            raise _wrong("SECRET", "must hold the API secret key of your tenant (Authsignal portal, Settings, API keys).")
+        return value
+
+    @property
+    def API_URL(self) -> str:
+        """Base URL of the Server API; ``AUTHSIGNAL_REGION`` (us, au, eu or ca; default us) names a well-known one."""
+        url = _text("API_URL") or REGIONS[_choice("REGION", "us", tuple(REGIONS))]
+        parts = urlsplit(url)
+        if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.query or parts.fragment:
+            raise _wrong("API_URL", "must be an https URL without user, query or fragment.")
+        return url
+
+    @property
+    def SITE_URL(self) -> str:
+        """Our own origin, such as ``https://bank.example``: where the hosted page sends people back. '' when unset."""
+        url = _text("SITE_URL").rstrip("/")
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("https", "http") or not parts.netloc or parts.username or parts.path or parts.query):
+            raise _wrong("SITE_URL", "must be an origin such as 'https://bank.example', without a path.")
+        return url
+
+    @property
+    def TENANT_ID(self) -> str:
+        """The tenant's id, stored on every row. Default ''."""
+        return _text("TENANT_ID")
+
+    @property
+    def MODE(self) -> str:
+        """'enforce' (default) or 'report_only': track and record everything, stop nothing."""
+        return _choice("MODE", "enforce", ("enforce", "report_only"))
+
+    @property
+    def TIMEOUT(self) -> float:
+        """Wall clock of one remote call, retry included. Seconds, default 8."""
+        value = _get("TIMEOUT", 8.0)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0.5 <= value <= 20:
+            raise _wrong("TIMEOUT", "must be a number of seconds from 0.5 to 20.")
+        return float(value)
+
+    @property
+    def ACTIONS(self) -> Mapping[str, Mapping[str, Any]]:
+        """Policy arguments per action code that override what a view says. Default {}."""
+        value = _get("ACTIONS", {})
+        if not isinstance(value, Mapping) or not all(isinstance(entry, Mapping) for entry in value.values()):
+            raise _wrong("ACTIONS", "must map action codes to mappings of policy arguments.")
+        return value
+
+    @property
+    def UNENROLLED(self) -> str:
+        """What an ALLOW means for a user without any authenticator: 'enrol' (default), 'deny' or 'allow'."""
+        return _choice("UNENROLLED", "enrol", ("enrol", "deny", "allow"))
+
+    @property
+    def APPROVAL_TTL(self) -> timedelta:
+        """How long an approval may wait to be spent. Seconds in settings, default 300, at most 900."""
+        return timedelta(seconds=_integer("APPROVAL_TTL", 300, 10, 900))
+
+    @property
+    def CHALLENGE_TTL(self) -> timedelta:
+        """How long a challenge may wait to be passed. Seconds in settings, default 600 (the life of the token)."""
+        return timedelta(seconds=_integer("CHALLENGE_TTL", 600, 30, 900))
+
+    @property
+    def TRUSTED_PROXY_COUNT(self) -> int:
+        """How many proxies of yours append to X-Forwarded-For. Default 0: the peer's own address is used."""
+        return _integer("TRUSTED_PROXY_COUNT", 0, 0, 10)
+
+    @property
+    def USER_ID(self) -> Callable[..., Any] | None:
+        """Function from a user to the id that Authsignal knows it by. Default: ``str(user.pk)``."""
+        return _function("USER_ID")
+
+    @property
+    def ATTRIBUTES(self) -> Callable[..., Any] | None:
+        """Function from a request to further track attributes (verified email, phoneNumber, custom). Default none."""
+        return _function("ATTRIBUTES")
+
+    @property
+    def ALLOWED_CHALLENGE_HOSTS(self) -> tuple[str, ...]:
+        """Hosts beside authsignal.com whose hosted pages people may be sent to: your custom domain. Default ()."""
+        value = _get("ALLOWED_CHALLENGE_HOSTS", ())
+        if isinstance(value, str) or not all(isinstance(host, str) and host for host in value):
+            raise _wrong("ALLOWED_CHALLENGE_HOSTS", "must be a list of host names.")
+        return tuple(value)
+
+    @property
+    def ALLOW_SANDBOX(self) -> bool:
+        """Permit the sandbox outside DEBUG, as test runs need. Default False; never set it in production."""
+        return _get("ALLOW_SANDBOX", False) is True
+
+    @property
+    def ADAPTER(self) -> Any:
+        """A ``requests`` transport adapter (or its dotted path) that carries the calls. Default: our own pool."""
+        value = _get("ADAPTER", None)
+        return import_string(value) if isinstance(value, str) else value
+
+
+app_settings = AppSettings()

@@ -1,0 +1,172 @@
+"""What the session knows: a nonce, a login fact and windows, all signed; and, server-side only, pending hosted URLs.
+
+An approval to be spent is never here: it is a row. Every fact is signed over the user, the session's nonce and the
+user's auth hash, so it dies with a log-out, a log-in or a password change, and cannot be moved to another session.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+from django.utils.crypto import constant_time_compare
+
+from django_authsignal.digests import digests
+
+__all__ = [
+    "Window",
+    "auth_hashes",
+    "channels",
+    "current_window",
+    "forget_hosted_url",
+    "has_recent_login",
+    "open_window",
+    "recall_hosted_url",
+    "record_login",
+    "remember_hosted_url",
+]
+
+SESSION_KEY = "_authsignal"
+HOSTED_URLS = 5
+"""How many pending challenges' URLs one session remembers: as many as a user may have open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """An open window: how it was opened and when."""
+
+    age: int
+    """Seconds since the spend that opened it; may be negative by the clocks' skew."""
+    outcome: str
+    """'allow' or 'challenge'."""
+    verification_method: str
+    row_pk: int
+
+
+def session_of(request: HttpRequest) -> SessionBase:
+    """The request's session; ImproperlyConfigured without the sessions middleware."""
+    try:
+        return request.session
+    except AttributeError:
+        raise ImproperlyConfigured(
+            "django-authsignal needs SessionMiddleware and AuthenticationMiddleware in MIDDLEWARE."
+        ) from None
+
+
+def channels(request: HttpRequest, *, create: bool = False) -> tuple[str, ...]:
+    """Digests that name this browser's session on rows; () when it has no nonce yet and *create* is false."""
+    nonce = _facts(request).get("nonce") or (_new_nonce(request) if create else None)
+    return digests("channel", nonce) if nonce else ()
+
+
+def auth_hashes(user: Any) -> tuple[str, ...]:
+    """Digests of the user's session auth hash, which changes with the password.
+
+    Raises ImproperlyConfigured for a user model that has none.
+    """
+    return tuple(digest for hashed in _session_hashes(user) for digest in digests("auth-hash", hashed))
+
+
+def record_login(request: HttpRequest, user: Any) -> None:
+    """Give the session a fresh nonce and note when *user* signed in. Called on ``user_logged_in``."""
+    facts = {"nonce": secrets.token_urlsafe(32)}
+    now = int(time.time())
+    facts["login"] = f"{now} {_sign(user, facts['nonce'], 'login', [now])[0]}"
+    session_of(request)[SESSION_KEY] = facts
+
+
+def has_recent_login(request: HttpRequest, seconds: int) -> bool:
+    """Whether this user signed in in this very session at most *seconds* ago."""
+    facts = _facts(request)
+    issued, _, signature = facts.get("login", "").partition(" ")
+    if not issued.isdecimal() or not 0 <= time.time() - int(issued) <= seconds:
+        return False
+    return _matches(signature, _sign(request.user, facts.get("nonce", ""), "login", [int(issued)]))
+
+
+def open_window(
+    request: HttpRequest, action: str, environment: str, *, outcome: str, verification_method: str, row_pk: int
+) -> None:
+    """Open a window for *action* in this session, and give the session a new key as Django does on a password change."""
+    now = int(time.time())
+    values = [now, outcome, verification_method, row_pk]
+    nonce = _facts(request).get("nonce") or _new_nonce(request)
+    signature = _sign(request.user, nonce, f"window {environment} {action}", values)[0]
+    facts = _facts(request)
+    facts["windows"] = {**facts.get("windows", {}), action: [*values, signature]}
+    session_of(request).cycle_key()
+    session_of(request)[SESSION_KEY] = facts
+
+
+def current_window(request: HttpRequest, action: str, environment: str) -> Window | None:
+    """The genuine window for *action* in this session, however old; None without one."""
+    facts = _facts(request)
+    *values, signature = facts.get("windows", {}).get(action, [None])
+    if signature is None:
+        return None
+    if not _matches(signature, _sign(request.user, facts.get("nonce", ""), f"window {environment} {action}", values)):
+        return None
+    issued, outcome, verification_method, row_pk = values
+    return Window(int(time.time()) - issued, outcome, verification_method, row_pk)
+
+
+def remember_hosted_url(request: HttpRequest, key: str, url: str) -> None:
+    """Keep a pending challenge's hosted URL, so that a refresh needs no call. Never on cookie sessions (T23)."""
+    if settings.SESSION_ENGINE.endswith(".signed_cookies"):
+        return
+    facts = _facts(request)
+    latest = list(facts.get("urls", {}).items())[-HOSTED_URLS + 1 :]
+    session_of(request)[SESSION_KEY] = {**facts, "urls": {**dict(latest), key: url}}
+
+
+def recall_hosted_url(request: HttpRequest, key: str) -> str:
+    """The hosted URL kept for this row, or ''."""
+    return str(_facts(request).get("urls", {}).get(key, ""))
+
+
+def forget_hosted_url(request: HttpRequest, key: str) -> None:
+    """Drop the hosted URL of a row that is no longer pending."""
+    facts = _facts(request)
+    if key in facts.get("urls", {}):
+        del facts["urls"][key]
+        session_of(request).modified = True
+
+
+def _facts(request: HttpRequest) -> dict[str, Any]:
+    facts = session_of(request).get(SESSION_KEY)
+    return facts if isinstance(facts, dict) else {}
+
+
+def _new_nonce(request: HttpRequest) -> str:
+    nonce = secrets.token_urlsafe(32)
+    session_of(request)[SESSION_KEY] = {**_facts(request), "nonce": nonce}
+    return nonce
+
+
+def _session_hashes(user: Any) -> list[str]:
+    if not hasattr(user, "get_session_auth_hash"):
+        raise ImproperlyConfigured(
+            f"{type(user).__name__} has no get_session_auth_hash(): derive your user model from AbstractBaseUser, "
+            "so that a password change ends what was approved before it."
+        )
+    fallbacks = getattr(user, "get_session_auth_fallback_hash", tuple)
+    return [user.get_session_auth_hash(), *fallbacks()]
+
+
+def _sign(user: Any, nonce: str, subject: str, values: list[Any]) -> list[str]:
+    """Every signature that counts as genuine; the first is the one to write."""
+    return [
+        signature
+        for hashed in _session_hashes(user)
+        for signature in digests(f"session {subject}", [str(user.pk), hashed, nonce, *values])
+    ]
+
+
+def _matches(signature: str, genuine: list[str]) -> bool:
+    return any(constant_time_compare(signature, candidate) for candidate in genuine)

@@ -1,0 +1,52 @@
+"""Signals, sent with ``send_robust`` after the fact is committed: a failing receiver never changes a decision.
+
+Every signal carries ``action`` (the ``TrackedAction``) and the sender is that class.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.db import router, transaction
+from django.dispatch import Signal
+
+if TYPE_CHECKING:
+    from django_authsignal.models import TrackedAction
+
+__all__ = [
+    "action_tracked",
+    "enrolment_changed",
+    "step_up_approved",
+    "step_up_bypassed",
+    "step_up_challenged",
+    "step_up_refused",
+    "step_up_spent",
+]
+
+action_tracked = Signal()
+"""The service answered a track call (report-only ones too)."""
+
+step_up_challenged = Signal()
+"""A challenge was started."""
+
+step_up_approved = Signal()
+"""The user passed the challenge; the approval waits to be spent."""
+
+step_up_spent = Signal()
+"""An approval was spent: the protected request goes on now."""
+
+step_up_refused = Signal()
+"""A request was refused: blocked, under review, not enrolled, failed challenge."""
+
+step_up_bypassed = Signal()
+"""A request went on without an approval because its policy says so (unenrolled or outage); ``reason`` says which."""
+
+enrolment_changed = Signal()
+"""An authenticator was enrolled for ``user``, a user; the sender is the user's class."""
+
+
+def announce(signal: Signal, action: TrackedAction, **details: Any) -> None:
+    """Send *signal* about *action* once the surrounding transaction, if there is one, has committed."""
+    send = partial(signal.send_robust, sender=type(action), action=action, **details)
+    transaction.on_commit(send, using=router.db_for_write(type(action)), robust=True)
