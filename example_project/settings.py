@@ -35,6 +35,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "example_project.urls"
+WSGI_APPLICATION = "example_project.wsgi.application"
 
 TEMPLATES = [
     {
@@ -50,7 +51,14 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "bank.sqlite3"}}
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ.get("BANK_DATABASE", BASE_DIR / "bank.sqlite3"),
+        # A writer waits for the one before it, instead of failing with "database is locked".
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20},
+    }
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 USE_TZ = True
@@ -59,5 +67,6 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 
+# `manage.py demo` starts the sandbox and points these at it; a real project has its own secret and region.
 AUTHSIGNAL_SECRET = os.environ.get("AUTHSIGNAL_SECRET", "sandbox_demo")
 AUTHSIGNAL_API_URL = os.environ.get("AUTHSIGNAL_API_URL", "http://localhost:8001/v1")

@@ -1,3 +1,19 @@
-"""The example bank's settings, made fit for tests."""
+"""The example bank's settings, made fit for tests. conftest.py chooses the database."""
+
+import json
+import os
 
 from example_project.settings import *  # noqa: F403
+
+DEBUG = False
+# One cheap round instead of a million.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+AUTHSIGNAL_SECRET = "sandbox_test"
+AUTHSIGNAL_ALLOW_SANDBOX = True
+
+# Set for server processes that a test starts: the test's own database, and the server's own address.
+if "BANK_TEST_DATABASE" in os.environ:
+    DATABASES = {"default": json.loads(os.environ["BANK_TEST_DATABASE"])}
+if "AUTHSIGNAL_SITE_URL" in os.environ:
+    AUTHSIGNAL_SITE_URL = os.environ["AUTHSIGNAL_SITE_URL"]

@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+
+from . import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("transfer/", views.transfer, name="transfer"),
+    path("statement/", views.statement, name="statement"),
+    path("profile/", login_required(views.Profile.as_view()), name="profile"),
+    path("sign-in/", LoginView.as_view(template_name="bank/sign_in.html"), name="login"),
+    path("sign-out/", LogoutView.as_view(), name="logout"),
+]

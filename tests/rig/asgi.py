@@ -1,0 +1,4 @@
+from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
+from django.core.asgi import get_asgi_application
+
+application = ASGIStaticFilesHandler(get_asgi_application())
