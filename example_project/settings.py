@@ -7,7 +7,7 @@ from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent
 
-SECRET_KEY = "an example's key, never one to deploy with"
+SECRET_KEY = "an example's key, never one to deploy with"  # noqa: S105
 DEBUG = True
 ALLOWED_HOSTS = ["localhost", "127.0.0.1"]
 

@@ -6,36 +6,33 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from django.conf import settings
+from django.db import connections
 
 from .rig import postgresql
 from .rig.missing import REQUIRE_ALL
 
 
-def pytest_addoption(parser):
-    parser.addoption("--database", choices=["sqlite", "postgresql"], default="sqlite", help="what the tests run on")
-
-
 def pytest_configure(config):
-    """Settle the database before Django opens its first connection."""
+    """Settle where the database is before Django connects; which kind it is, tests/settings.py has read already."""
     config.addinivalue_line("markers", "browser: drives headless Chromium")
-    if config.getoption("database") == "postgresql":
-        settings.DATABASES["default"] = start_postgresql(config)
+    database = connections["default"].settings_dict
+    if connections["default"].vendor == "postgresql":
+        database["HOST"] = start_postgresql(config)
     else:
         folder = tempfile.TemporaryDirectory(prefix="bank-")
         config.add_cleanup(folder.cleanup)
         # A file: server processes and threads of their own share it, as they could not share ":memory:".
-        settings.DATABASES["default"]["TEST"] = {"NAME": str(Path(folder.name) / "bank.sqlite3")}
+        database["TEST"]["NAME"] = str(Path(folder.name) / "bank.sqlite3")
 
 
 def start_postgresql(config):
     try:
         cluster = postgresql.start()
-    except postgresql.Missing as error:
+    except postgresql.NotInstalledError as error:
         pytest.exit(f"Skipped everything: {error}", returncode=int(REQUIRE_ALL))
     config.add_cleanup(cluster.stop)
-    return cluster.settings
+    return str(cluster.home)
 
 
-def pytest_report_header(config):
-    return f"database: {config.getoption('database')}"
+def pytest_report_header():
+    return f"database: {connections['default'].vendor}"

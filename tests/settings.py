@@ -1,4 +1,4 @@
-"""The example bank's settings, made fit for tests. conftest.py chooses the database."""
+"""The example bank's settings, made fit for tests."""
 
 import json
 import os
@@ -11,6 +11,10 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 AUTHSIGNAL_SECRET = "sandbox_test"
 AUTHSIGNAL_ALLOW_SANDBOX = True
+
+if os.environ.get("AUTHSIGNAL_TEST_DATABASE") == "postgresql":
+    # conftest.py starts it, and then knows the HOST.
+    DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "bank", "USER": "postgres"}}
 
 # Set for server processes that a test starts: the test's own database, and the server's own address.
 if "BANK_TEST_DATABASE" in os.environ:

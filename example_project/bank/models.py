@@ -9,7 +9,7 @@ from django.db import models, transaction
 from django.db.models.functions import Round
 
 
-class InsufficientFunds(Exception):
+class InsufficientFundsError(Exception):
     """The account does not hold the amount."""
 
 
@@ -25,12 +25,12 @@ class Account(models.Model):
 
     @transaction.atomic
     def pay(self, *, payee: str, amount: Decimal, reference: str = "") -> Transfer:
-        """Move *amount* to *payee*, entirely or not at all. Raises InsufficientFunds."""
+        """Move *amount* to *payee*, entirely or not at all. Raises InsufficientFundsError."""
         # One conditional UPDATE, so that two payments at a time cannot both spend the last money;
         # Round keeps whole cents where the database computes decimals as floats (SQLite).
         left = Round(models.F("balance") - amount, 2)
         if not type(self).objects.filter(pk=self.pk, balance__gte=amount).update(balance=left):
-            raise InsufficientFunds
+            raise InsufficientFundsError
         return self.transfers.create(payee=payee, amount=amount, reference=reference)
 
 

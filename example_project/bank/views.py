@@ -16,7 +16,7 @@ from django_authsignal.mixins import StepUpRequiredMixin
 from django_authsignal.policy import StepUpPolicy
 
 from .forms import ProfileForm, TransferForm
-from .models import InsufficientFunds
+from .models import InsufficientFundsError
 
 
 @login_required
@@ -41,7 +41,7 @@ def transfer(request: HttpRequest) -> HttpResponse:
         return render(request, "bank/transfer.html", {"form": form})
     try:
         paid = request.user.account.pay(**form.cleaned_data)
-    except InsufficientFunds:
+    except InsufficientFundsError:
         messages.error(request, "Your balance is too low for this transfer.")
     else:
         messages.success(request, f"You sent ${paid.amount:,.2f} to {paid.payee}.")

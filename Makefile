@@ -1,0 +1,63 @@
+# Two commands matter: `make demo` and `make test`. Both need Python 3.11 or newer and make, nothing else.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# The first of these that runs, is new enough and can make virtual environments (pyenv's shims may exist and fail).
+PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3
+
+help:
+	@echo "make demo   run the example bank and the sandbox (PORT=8000 SANDBOX_PORT=8001)"
+	@echo "make test   run all tests (SQLite, then PostgreSQL), then the linters"
+	@echo "make lint   run the linters only"
+	@echo "make clean  remove the virtual environment, caches and the demo's database"
+
+demo: $(VENV)/.demo
+	@$(BIN)/python manage.py demo $(if $(PORT),--port $(PORT)) $(if $(SANDBOX_PORT),--sandbox-port $(SANDBOX_PORT))
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -rs
+	AUTHSIGNAL_TEST_DATABASE=postgresql $(BIN)/python -m pytest -rs -m "not browser"
+	@$(MAKE) --no-print-directory lint
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+clean:
+	rm -rf $(VENV) .tox build dist htmlcov .coverage* .*_cache *.egg-info example_project/*.sqlite3
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(VENV)/.demo: setup.cfg $(BIN)/python
+	@echo "Installing the package into $(VENV) …"
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.test: setup.cfg $(BIN)/python
+	@echo "Installing the package, its test tools and linters into $(VENV) (once, about a minute) …"
+	@$(PIP) install --editable '.[test,lint]'
+	@touch $@ $(VENV)/.demo
+
+$(BIN)/python:
+	@rm -rf $(VENV); found=; \
+	for python in $(PYTHONS); do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+		found="$$python"; \
+		"$$python" -c 'import ensurepip, venv' 2>/dev/null || continue; \
+		echo "Making $(VENV) with $$("$$python" --version) …"; \
+		"$$python" -m venv $(VENV) && exit 0; \
+		rm -rf $(VENV); \
+	done; \
+	if [ -n "$$found" ]; then \
+		echo "$$("$$found" --version) is here, but cannot make virtual environments."; \
+		echo "On Debian or Ubuntu install python3-venv; elsewhere a Python with venv and ensurepip."; \
+	else \
+		echo "No Python 3.11 or newer was found. Install one (on Debian or Ubuntu: python3 and python3-venv),"; \
+		echo "or name yours: make PYTHON=/path/to/python3"; \
+	fi >&2; exit 1
