@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.db import connections
+from django.db import connection, connections
 
 from django_authsignal.sandbox.rules import Rules
+from django_authsignal.sandbox.server import SandboxServer
+from django_authsignal.sandbox.store import Store
 from example_project.bank.seed import open_account
 
 from .rig import postgresql
@@ -17,8 +20,10 @@ from .rig.bank import Bank
 from .rig.browser import chromium as chromium
 from .rig.browser import new_page as new_page
 from .rig.missing import REQUIRE_ALL
+from .rig.servers import serve_bank
 
-RULES = settings.BASE_DIR / "sandbox-rules.json"
+# As in the demo, but whoever is not made unenrolled has an authenticator.
+BANK_RULES = replace(Rules.from_file(settings.BASE_DIR / "sandbox-rules.json"), enrol_everyone=True)
 
 
 def pytest_configure(config):
@@ -68,5 +73,22 @@ def carol(db, authsignal):
 @pytest.fixture
 def bank(db, authsignal):
     """The bank under the demo's own rules: `bank.transfer(bank.sign_in(alice), 5000)`, then look at `bank.ledger`."""
-    authsignal.store.rules = Rules.from_file(RULES)
+    authsignal.store.rules = BANK_RULES
     return Bank(authsignal)
+
+
+@pytest.fixture
+def sandbox_store():
+    """What the sandbox of `bank_server` remembers and decides."""
+    return Store(BANK_RULES, secret=settings.AUTHSIGNAL_SECRET)
+
+
+@pytest.fixture
+def bank_server(transactional_db, sandbox_store):
+    """The bank in two gunicorn workers of four threads, over a sandbox that listens; its address is `.url`."""
+    # "localhost" and 127.0.0.1 are different sites to a browser, as the bank and Authsignal are.
+    with (
+        SandboxServer(sandbox_store, "localhost") as sandbox,
+        serve_bank(connection.settings_dict, f"{sandbox.url}/v1") as server,
+    ):
+        yield server

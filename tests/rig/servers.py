@@ -57,7 +57,6 @@ def environment(database: dict[str, object], api_url: str, site_url: str) -> dic
     connection = {name: database[name] for name in ("ENGINE", "NAME", "USER", "HOST", "OPTIONS")}
     return {
         "BANK_TEST_DATABASE": json.dumps(connection, default=str),
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
         "AUTHSIGNAL_API_URL": api_url,
         "AUTHSIGNAL_SITE_URL": site_url,
     }

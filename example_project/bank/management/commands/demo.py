@@ -62,7 +62,7 @@ class Command(BaseCommand):
             open_account(username)
         port = free_port(port)
         bank = f"http://127.0.0.1:{port}"
-        with SandboxServer(Store(Rules.from_file(RULES)), port=free_port(sandbox_port, avoid=port)) as sandbox:
+        with SandboxServer(Store(Rules.from_file(RULES)), "localhost", free_port(sandbox_port, avoid=port)) as sandbox:
             # Known only now; the package reads its settings when it uses them.
             settings.AUTHSIGNAL_SITE_URL = bank
             settings.AUTHSIGNAL_API_URL = f"{sandbox.url}/v1"
