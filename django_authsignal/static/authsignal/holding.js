@@ -6,7 +6,7 @@
   const page = byId(""), live = byId("-live"), verify = byId("-verify"), form = byId("-form");
   const { statusUrl, key } = page.dataset;
   const ENDS = ["approved", "refused", "expired", "spent"];
-  let popup, channel, timer, active, sending;
+  let channel, timer, active, sending;
 
   function show(state) {
     page.dataset.state = state;
@@ -23,25 +23,20 @@
     if (!active || !ENDS.includes(word)) return;
     stop();
     show(word);
-    if (popup && word === "approved") popup.close();
-    const typing = form && form.contains(document.activeElement);
+    if (document.activeElement.matches("input")) return; // never interrupt typing
     const next = document.querySelector("#step-up-form input:invalid") || byId("-continue");
-    if (!typing) (word !== "spent" && next || byId("-cancel")).focus();
+    (word !== "spent" && next || byId("-cancel")).focus();
   }
 
   async function poll() {
     clearTimeout(timer);
     if (!active || !statusUrl || document.hidden) return;
-    let wait = 2000;
-    try {
-      const answer = await fetch(statusUrl, { credentials: "omit", cache: "no-store" });
-      if (answer.ok) end((await answer.text()).trim());
-      else wait = 10000;
-    } catch {
-      wait = 10000;
-    }
+    const word = await fetch(statusUrl, { credentials: "omit", cache: "no-store" })
+      .then((answer) => answer.ok ? answer.text() : "")
+      .catch(() => "");
+    end(word.trim());
     clearTimeout(timer);
-    if (active) timer = setTimeout(poll, wait);
+    if (active) timer = setTimeout(poll, word ? 2000 : 10000); // slower while there is no answer
   }
 
   function start() {
@@ -59,13 +54,12 @@
   if (verify) verify.addEventListener("click", (event) => {
     show("waiting");
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-    popup = window.open(verify.href, "authsignal-step-up", "popup,width=480,height=720");
+    const popup = window.open(verify.href, "authsignal-step-up", "popup,width=480,height=720");
     if (!popup) return; // blocked: the link opens a tab
     event.preventDefault();
-    popup.opener = null;
+    popup.opener = null; // as rel="noopener": the hosted page must not steer this one
   });
-  byId("-cancel").addEventListener("click", () => popup && popup.close());
-  // On the document: a field named "addEventListener" hides the form's own.
+  // Never through the form: a field named "addEventListener" hides the form's own.
   document.addEventListener("submit", (event) => {
     if (event.target !== form) return;
     if (sending) return event.preventDefault();
