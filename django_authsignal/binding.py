@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,10 +17,13 @@ from django.utils.translation import gettext as _
 
 from django_authsignal.digests import digests
 
-__all__ = ["KEY_FIELD", "Binding", "bind_request", "is_form", "route_of"]
+__all__ = ["KEY_FIELD", "NOT_CONTENT", "Binding", "bind_request", "is_form", "named_key", "route_of"]
 
 KEY_FIELD = "_step_up_key"
 """The form field by which the holding page names its row."""
+
+KEY_HEADER = "Authsignal-Step-Up"
+"""The header by which script callers name theirs."""
 
 NOT_CONTENT = frozenset({"csrfmiddlewaretoken", KEY_FIELD})
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
@@ -65,6 +69,15 @@ def route_of(request: HttpRequest) -> str:
 def is_form(request: HttpRequest) -> bool:
     """Whether Django parses this request's body into POST and FILES."""
     return request.method == "POST" and request.content_type in FORM_TYPES
+
+
+def named_key(request: HttpRequest) -> uuid.UUID | None:
+    """The row that the request says it belongs to; anything that is no UUID names none."""
+    text = request.headers.get(KEY_HEADER) or request.POST.get(KEY_FIELD, "")
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
 
 
 def _content(request: HttpRequest) -> Iterator[object]:
@@ -122,9 +135,7 @@ def _json_body(request: HttpRequest) -> Mapping[str, object]:
     if not is_json or not request.body:
         return {}
     try:
-        body = json.loads(
-            request.body, parse_float=Decimal, parse_constant=_no_constants, object_pairs_hook=_no_twins
-        )
+        body = json.loads(request.body, parse_float=Decimal, parse_constant=_no_constants, object_pairs_hook=_no_twins)
     except (ValueError, RecursionError) as error:
         raise ValidationError(_("The request's JSON could not be read.")) from error
     return body if isinstance(body, Mapping) else {}

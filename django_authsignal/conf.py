@@ -74,7 +74,9 @@ class AppSettings:
         """The server API secret key of the Authsignal tenant. Required."""
         value = _text("SECRET")
         if not value or not value.isascii() or not value.isprintable() or value != value.strip():
-            raise _wrong("SECRET", "must hold the API secret key of your tenant (Authsignal portal, Settings, API keys).")
+            raise _wrong(
+                "SECRET", "must hold the API secret key of your tenant (Authsignal portal, Settings, API keys)."
+            )
         return value
 
     @property
@@ -82,7 +84,13 @@ class AppSettings:
         """Base URL of the Server API; ``AUTHSIGNAL_REGION`` (us, au, eu or ca; default us) names a well-known one."""
         url = _text("API_URL") or REGIONS[_choice("REGION", "us", tuple(REGIONS))]
         parts = urlsplit(url)
-        if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.query or parts.fragment:
+        if (
+            parts.scheme not in ("https", "http")
+            or not parts.hostname
+            or parts.username
+            or parts.query
+            or parts.fragment
+        ):
             raise _wrong("API_URL", "must be an https URL without user, query or fragment.")
         return url
 
@@ -91,7 +99,9 @@ class AppSettings:
         """Our own origin, such as ``https://bank.example``: where the hosted page sends people back. '' when unset."""
         url = _text("SITE_URL").rstrip("/")
         parts = urlsplit(url)
-        if url and (parts.scheme not in ("https", "http") or not parts.netloc or parts.username or parts.path or parts.query):
+        if url and (
+            parts.scheme not in ("https", "http") or not parts.netloc or parts.username or parts.path or parts.query
+        ):
             raise _wrong("SITE_URL", "must be an origin such as 'https://bank.example', without a path.")
         return url
 

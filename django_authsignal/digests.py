@@ -39,7 +39,9 @@ def canonical(value: object) -> bytes:
             items = sorted((canonical(str(name)), canonical(item)) for name, item in value.items())
             tag, body = b"m", b"".join(part for item in items for part in item)
         case _:
-            raise TypeError(f"cannot bind a {type(value).__name__}: use text, numbers, dates, UUIDs, lists or mappings.")
+            raise TypeError(
+                f"cannot bind a {type(value).__name__}: use text, numbers, dates, UUIDs, lists or mappings."
+            )
     return b"%s%d:%s" % (tag, len(body), body)
 
 

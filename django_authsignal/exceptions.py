@@ -1,7 +1,7 @@
 """Django-side errors.
 
-    PermissionDenied ─ StepUpRequired    the gate did not let this request through; ``decision`` says why
-    ImproperlyConfigured                 a setting or a call is wrong: yours to fix, outside every other tree
+PermissionDenied ─ StepUpRequired    the gate did not let this request through; ``decision`` says why
+ImproperlyConfigured                 a setting or a call is wrong: yours to fix, outside every other tree
 """
 
 from __future__ import annotations

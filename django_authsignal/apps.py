@@ -1,0 +1,29 @@
+"""Wiring: the app's label, its checks and receivers, and the refusal to start with a sandbox in production."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
+from django.core import checks
+from django.utils.translation import gettext_lazy as _
+
+__all__ = ["AuthsignalConfig"]
+
+
+class AuthsignalConfig(AppConfig):
+    """The app ``django_authsignal``."""
+
+    name = "django_authsignal"
+    label = "authsignal"
+    verbose_name = _("Authsignal")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register checks and receivers; raise ImproperlyConfigured for a sandbox outside DEBUG (T48)."""
+        from django_authsignal import connection, receivers
+        from django_authsignal.checks import CHECKS
+
+        for check in CHECKS:
+            checks.register(check, "authsignal")
+        user_logged_in.connect(receivers.note_login, dispatch_uid="django_authsignal.login")
+        connection.refuse_stray_sandbox()

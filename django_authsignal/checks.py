@@ -1,0 +1,173 @@
+"""Numbered system checks: every misconfiguration that can be seen before a request comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+from django.middleware.cache import CacheMiddleware
+from django.shortcuts import resolve_url
+from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+
+from django_authsignal import connection, decorators
+from django_authsignal.conf import app_settings
+from django_authsignal.policy import StepUpPolicy
+
+__all__ = ["CHECKS"]
+
+Messages = list[checks.CheckMessage]
+
+OTHER_SETTINGS = [
+    "TENANT_ID",
+    "MODE",
+    "TIMEOUT",
+    "UNENROLLED",
+    "APPROVAL_TTL",
+    "CHALLENGE_TTL",
+    "TRUSTED_PROXY_COUNT",
+    "USER_ID",
+    "ATTRIBUTES",
+    "ALLOWED_CHALLENGE_HOSTS",
+    "ADAPTER",
+]
+
+
+def check_credentials(**kwargs: Any) -> Messages:
+    """E001 secret, E002 sandbox and live mixed or a stray sandbox, E003 API address."""
+    if problem := _problem(lambda: app_settings.SECRET):
+        return [_error(1, problem, "Set AUTHSIGNAL_SECRET = os.environ['AUTHSIGNAL_SECRET'].")]
+    if problem := _problem(lambda: app_settings.API_URL):
+        return [_error(3, problem, "Set AUTHSIGNAL_REGION to 'us', 'au', 'eu' or 'ca', or AUTHSIGNAL_API_URL.")]
+    if problem := _problem(connection.environment):
+        number = 3 if "https" in problem else 2
+        return [_error(number, problem, "See “Settings” in the documentation.")]
+    return []
+
+
+def check_site_url(**kwargs: Any) -> Messages:
+    """E004: where people come back to must be ours by configuration, not by the Host header (T26)."""
+    hint = "Set AUTHSIGNAL_SITE_URL = 'https://your.site'."
+    if problem := _problem(lambda: app_settings.SITE_URL):
+        return [_error(4, problem, hint)]
+    url = app_settings.SITE_URL
+    if not url and not settings.DEBUG:
+        return [_error(4, "AUTHSIGNAL_SITE_URL is not set.", hint)]
+    if url.startswith("http:") and not settings.DEBUG and not app_settings.ALLOW_SANDBOX:
+        return [_error(4, "AUTHSIGNAL_SITE_URL is not https: tokens would travel in the clear.", hint)]
+    return []
+
+
+def check_settings(**kwargs: Any) -> Messages:
+    """E005 central overrides, E006 other values, E007 time zones."""
+    found = []
+    for code, problem in _broken_overrides():
+        found.append(_error(5, problem, f"Correct AUTHSIGNAL_ACTIONS[{code!r}]."))
+    for name in OTHER_SETTINGS:
+        if problem := _problem(lambda name=name: getattr(app_settings, name)):  # type: ignore[misc]
+            found.append(_error(6, problem, f"Correct or remove AUTHSIGNAL_{name}."))
+    if not settings.USE_TZ:
+        found.append(_error(7, "USE_TZ is False: local times jump, and approvals with them.", "Set USE_TZ = True."))
+    return found
+
+
+def check_project(**kwargs: Any) -> Messages:
+    """E008 sessions and authentication, E009 login page, E011 our URLs, E012 user model."""
+    found = []
+    for app in ("django.contrib.sessions", "django.contrib.auth"):
+        if not apps.is_installed(app):
+            found.append(_error(8, f"{app} is not installed.", f"Add {app!r} to INSTALLED_APPS."))
+    if _problem(lambda: resolve_url(settings.LOGIN_URL), NoReverseMatch):
+        text = f"LOGIN_URL {settings.LOGIN_URL!r} leads nowhere, and anonymous users are sent there."
+        found.append(_error(9, text, "Set LOGIN_URL to the name or path of your login page."))
+    if _problem(lambda: reverse("authsignal:enrol"), NoReverseMatch):
+        text = "The URLs of django-authsignal are not included."
+        found.append(_error(11, text, "Add path('step-up/', include('django_authsignal.urls')) to your URLconf."))
+    if not hasattr(get_user_model(), "get_session_auth_hash"):
+        text = "The user model has no get_session_auth_hash(): a password change could not end an approval."
+        found.append(_error(12, text, "Derive it from django.contrib.auth.models.AbstractBaseUser."))
+    return found
+
+
+def check_views(**kwargs: Any) -> Messages:
+    """E010 windows on cookie sessions, E013 CSRF, W001 and W002 policies that open, W003 a cache outside the gate."""
+    found: Messages = []
+    for route, view, policy in gated_views():
+        name = f"The view at {route!r} (action {policy.action!r})"
+        if policy.max_age is not None and settings.SESSION_ENGINE.endswith(".signed_cookies"):
+            text = f"{name} opens a window, but sessions live in cookies, where an old one can be replayed."
+            found.append(_error(10, text, "Use another SESSION_ENGINE, or leave max_age out."))
+        if getattr(view, "csrf_exempt", False):
+            text = f"{name} is csrf_exempt: another site could start challenges for its visitors."
+            found.append(_error(13, text, "Remove csrf_exempt."))
+        if policy.on_unavailable == "allow":
+            text = f"{name} lets requests pass while Authsignal cannot be reached."
+            found.append(_warning(1, text, "Leave on_unavailable at 'deny' unless that is a decision of yours."))
+        if policy.for_unenrolled == "allow":
+            text = f"{name} lets users without any authenticator pass."
+            found.append(_warning(2, text, "Leave unenrolled at 'enrol' unless that is a decision of yours."))
+        if _has_cache_outside(view):
+            text = f"{name} has cache_page() outside the gate."
+            found.append(_warning(3, text, "Put @step_up_required above @cache_page, or remove the cache."))
+    return found
+
+
+CHECKS = [check_credentials, check_site_url, check_settings, check_project, check_views]
+
+
+def gated_views() -> Iterator[tuple[str, Callable[..., Any], StepUpPolicy]]:
+    """Every route whose view stands behind the gate, with its policy as the project's settings resolve it."""
+    for route, view in _views(get_resolver().url_patterns):
+        policy = getattr(view, "step_up_policy", None)
+        if policy is not None and not _problem(policy.resolved):
+            yield route, view, policy.resolved()
+
+
+def _views(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _views(pattern.url_patterns, route)
+        else:
+            yield route, pattern.callback
+
+
+def _has_cache_outside(view: Any) -> bool:
+    """Whether Django's cache decorator wraps the gate, and not the other way round."""
+    while hasattr(view, "__wrapped__") and view.__code__.co_filename != decorators.__file__:
+        if any(isinstance(cell.cell_contents, CacheMiddleware) for cell in view.__closure__ or ()):
+            return True
+        view = view.__wrapped__
+    return False
+
+
+def _broken_overrides() -> Iterator[tuple[str, str]]:
+    if problem := _problem(lambda: app_settings.ACTIONS):
+        yield "", problem
+        return
+    for code in app_settings.ACTIONS:
+        if problem := _problem(lambda code=code: StepUpPolicy(code).resolved()):  # type: ignore[misc]
+            yield code, problem
+
+
+def _problem(read: Callable[[], object], error: type[Exception] = ImproperlyConfigured) -> str:
+    """What *read* complains about; '' when it does not."""
+    try:
+        read()
+    except error as found:
+        return str(found)
+    except ImportError as found:
+        return str(found)
+    return ""
+
+
+def _error(number: int, text: str, hint: str) -> checks.Error:
+    return checks.Error(text, hint=hint, id=f"authsignal.E{number:03}")
+
+
+def _warning(number: int, text: str, hint: str) -> checks.Warning:
+    return checks.Warning(text, hint=hint, id=f"authsignal.W{number:03}")

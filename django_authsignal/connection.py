@@ -1,0 +1,116 @@
+"""Settings -> one cached client, the environment it speaks to, and whose hosted pages people may be sent to."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.http import HttpRequest
+
+from django_authsignal.client import Client
+from django_authsignal.conf import app_settings
+
+__all__ = ["environment", "get_client", "is_hosted_page", "refuse_stray_sandbox", "site_url"]
+
+LIVE = "live"
+SANDBOX = "sandbox"
+SANDBOX_PREFIX = "sandbox_"
+HOSTED_SUFFIX = ".authsignal.com"
+
+
+@cache
+def get_client() -> Client:
+    """The process's client. Raises ImproperlyConfigured for settings that must not reach the network."""
+    environment()
+    return Client(
+        app_settings.SECRET, api_url=app_settings.API_URL, timeout=app_settings.TIMEOUT, adapter=app_settings.ADAPTER
+    )
+
+
+@cache
+def environment() -> str:
+    """'live' or 'sandbox', by the host and the key together; they cannot mix (T48).
+
+    Raises ImproperlyConfigured when host and key disagree, when a live host is not https, and for a sandbox outside
+    DEBUG without ``AUTHSIGNAL_ALLOW_SANDBOX``.
+    """
+    parts = urlsplit(app_settings.API_URL)
+    sandbox_host = is_loopback(parts.hostname or "")
+    sandbox_key = app_settings.SECRET.startswith(SANDBOX_PREFIX)
+    if sandbox_host != sandbox_key:
+        raise ImproperlyConfigured(
+            "AUTHSIGNAL_SECRET and AUTHSIGNAL_API_URL disagree: a secret that starts with 'sandbox_' belongs to a "
+            "sandbox on this machine (localhost), every other one to Authsignal's own hosts."
+        )
+    if not sandbox_host:
+        if parts.scheme != "https":
+            raise ImproperlyConfigured("AUTHSIGNAL_API_URL must be an https URL.")
+        return LIVE
+    if not settings.DEBUG and not app_settings.ALLOW_SANDBOX:
+        raise ImproperlyConfigured(
+            "The sandbox approves whatever its user types: it needs DEBUG = True, or, in a test run, "
+            "AUTHSIGNAL_ALLOW_SANDBOX = True."
+        )
+    return SANDBOX
+
+
+def refuse_stray_sandbox() -> None:
+    """Raise ImproperlyConfigured when settings point to a sandbox that ``environment()`` would refuse (T48)."""
+    try:
+        named = app_settings.SECRET.startswith(SANDBOX_PREFIX) or is_loopback(
+            urlsplit(app_settings.API_URL).hostname or ""
+        )
+    except ImproperlyConfigured:
+        return  # not usable at all: the numbered checks say what is missing
+    if named and not settings.DEBUG:
+        environment()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host* can only be this machine."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_hosted_page(url: str) -> bool:
+    """Whether people may be sent to *url*: https on Authsignal's or the project's hosts, or the sandbox (T43)."""
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        host, api = (parts.hostname or "").rstrip("."), urlsplit(app_settings.API_URL)
+        if environment() == SANDBOX:
+            return parts.scheme in ("http", "https") and (host, parts.port) == (api.hostname, api.port)
+        allowed = host.endswith(HOSTED_SUFFIX) or host in app_settings.ALLOWED_CHALLENGE_HOSTS
+        return parts.scheme == "https" and allowed and parts.port in (None, 443) and parts.username is None
+    except ValueError:
+        return False
+
+
+def site_url(request: HttpRequest) -> str:
+    """Our own origin. The Host header is believed only in DEBUG (T26)."""
+    if configured := app_settings.SITE_URL:
+        return configured
+    if settings.DEBUG:
+        return f"{request.scheme}://{request.get_host()}"
+    raise ImproperlyConfigured(
+        "AUTHSIGNAL_SITE_URL must be set outside DEBUG, for example 'https://bank.example': people come back there."
+    )
+
+
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    if setting == "DEBUG" or setting.startswith("AUTHSIGNAL_"):
+        get_client.cache_clear()
+        environment.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="django_authsignal.connection")

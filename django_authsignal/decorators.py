@@ -1,0 +1,105 @@
+"""The gate: one check, two wrappers. Every other surface reuses it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, Unpack, cast, overload
+
+from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.core.handlers.base import BaseHandler
+from django.db import connections
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from django_authsignal import http
+from django_authsignal.policy import PolicyArguments, StepUpPolicy
+from django_authsignal.services import stepup
+from django_authsignal.services.decision import Decision
+
+__all__ = ["step_up_required"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+View = Callable[P, R]
+
+
+@overload
+def step_up_required(action: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def step_up_required(
+    action: str | StepUpPolicy | None = None, **arguments: Unpack[PolicyArguments]
+) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def step_up_required(action: Any = None, **arguments: Any) -> Any:
+    """Let a request reach the view only when Authsignal, asked about this user and this very request, says so.
+
+    Works bare (the view's name is the action code), with an action code and the arguments of ``StepUpPolicy``, or with
+    a policy; on sync and async function views. Anonymous users are sent to log in. The decision is made, and an
+    approval spent, outside ``ATOMIC_REQUESTS``; the view then runs in its transaction as usual.
+
+    Raises ImproperlyConfigured at import for a policy that cannot work.
+    """
+    if callable(action):
+        return _protect(action, StepUpPolicy(action.__name__))
+
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
+        policy = action if isinstance(action, StepUpPolicy) else StepUpPolicy(action or view.__name__, **arguments)
+        return _protect(view, policy)
+
+    return decorate
+
+
+def gate(request: HttpRequest, policy: StepUpPolicy) -> tuple[HttpResponse | None, Decision | None]:
+    """All thinking, sync: the response that stops *request*, or the decision that let it go on (None: not asked)."""
+    policy = policy.resolved()
+    if not policy.report_only and (own := http.answer_itself(request, policy)):
+        return own, None
+    if not policy.protects(str(request.method)) or (policy.when and not policy.when(request)):
+        return None, None
+    decision = stepup.require(request, policy)
+    return (None, decision) if decision.allowed else (http.answer(request, decision), None)
+
+
+def _protect(view: Callable[P, R], policy: StepUpPolicy) -> Callable[P, R]:
+    wrap = _wrap_async if iscoroutinefunction(view) else _wrap_sync
+    wrapper = wrap(cast(Any, view), policy)
+    wrapper.step_up_policy = policy  # found by checks and commands
+    return cast("Callable[P, R]", wrapper)
+
+
+def _wrap_sync(view: Callable[..., HttpResponseBase], policy: StepUpPolicy) -> Any:
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        stopped, decision = gate(request, policy)
+        if stopped:
+            return stopped
+        try:
+            # The view's own transaction, opened as Django would have: a rollback cannot undo the spend (T8).
+            response = BaseHandler().make_view_atomic(view)(request, *args, **kwargs)
+        except BaseException:
+            _note_unfinished(decision)
+            raise
+        return http.seal(response) if decision else response
+
+    wrapper._non_atomic_requests = set(connections)  # type: ignore[attr-defined]
+    return wrapper
+
+
+def _wrap_async(view: Callable[..., Awaitable[HttpResponseBase]], policy: StepUpPolicy) -> Any:
+    @wraps(view)
+    async def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        stopped, decision = await sync_to_async(gate)(request, policy)
+        if stopped:
+            return stopped
+        try:
+            response = await view(request, *args, **kwargs)
+        except BaseException:
+            await sync_to_async(_note_unfinished)(decision)
+            raise
+        return http.seal(response) if decision else response
+
+    return wrapper
+
+
+def _note_unfinished(decision: Decision | None) -> None:
+    if decision and decision.key:
+        stepup.unfinished(decision)

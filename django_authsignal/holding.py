@@ -1,0 +1,92 @@
+"""A challenged form -> what the holding page needs to send the very same request again.
+
+The form never leaves the browser for long: nothing is stashed on the server, and what is secret is asked for again
+instead of being echoed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from django_authsignal.binding import KEY_FIELD, NOT_CONTENT, is_form
+
+__all__ = ["AskedField", "HeldForm", "hold", "label_of"]
+
+SECRET_PARTS = frozenset({"password", "passwd", "secret", "token", "pin", "otp", "cvc", "cvv"})
+_PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+
+
+@dataclass(frozen=True, slots=True)
+class AskedField:
+    """A field to be filled in again, visibly."""
+
+    name: str
+    label: str
+    kind: str
+    """The input's type: 'file', 'password' or 'text'."""
+    multiple: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeldForm:
+    """A form that a browser will send again as it came."""
+
+    action: str
+    enctype: str
+    hidden: list[tuple[str, str]]
+    asked: list[AskedField]
+    key: str
+    key_name: str = KEY_FIELD
+
+
+def hold(request: HttpRequest, key: str, ask_again: Collection[str]) -> HeldForm | None:
+    """The form that *request* sent; None when a browser's form cannot reproduce it (JSON, text/plain, NUL, …)."""
+    if not is_form(request) or not _reproducible(request):
+        return None
+    sensitive = getattr(request, "sensitive_post_parameters", ())
+    hidden: list[tuple[str, str]] = []
+    asked = [AskedField(name, label_of(name), "file", multiple=len(files) > 1) for name, files in request.FILES.lists()]
+    for name, values in request.POST.lists():
+        if name in NOT_CONTENT:
+            continue
+        if _is_secret(name):
+            asked += [AskedField(name, label_of(name), "password")] * len(values)
+        elif name in ask_again or sensitive == "__ALL__" or name in sensitive:
+            asked += [AskedField(name, label_of(name), "text")] * len(values)
+        else:
+            hidden += [(name, str(value)) for value in values]
+    return HeldForm(request.get_full_path(), str(request.content_type), hidden, asked, key)
+
+
+def label_of(name: str) -> str:
+    """A field's name as a person reads it: 'payeeName' and 'payee_name' become 'Payee name'."""
+    words = " ".join(re.split(r"[_\-.\s]+|(?<=[a-z])(?=[A-Z])", name)).strip()
+    return words[:1].upper() + words[1:].lower() if words else name
+
+
+def _is_secret(name: str) -> bool:
+    return not SECRET_PARTS.isdisjoint(part.lower() for part in _PARTS.findall(name))
+
+
+def _texts(request: HttpRequest) -> Iterator[str]:
+    for name, values in (*request.POST.lists(), *request.FILES.lists()):
+        yield name
+        yield from (str(value) for value in values)
+
+
+def _reproducible(request: HttpRequest) -> bool:
+    """Whether an HTML page in our charset can carry the form's texts there and back."""
+    names = {*request.POST, *request.FILES}
+    if names & {"", "_charset_"}:  # browsers leave out the one and fill in the other themselves
+        return False
+    text = "".join(_texts(request))
+    try:
+        text.encode(settings.DEFAULT_CHARSET)
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text

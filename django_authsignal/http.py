@@ -1,0 +1,169 @@
+"""Decision -> HTTP: the only place that makes a response of one.
+
+A page for a person; ``application/problem+json`` for a script. A form that was stopped comes back as a holding page, so
+that what the user typed is not lost.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render, resolve_url
+from django.urls import get_script_prefix, reverse
+from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.formats import localize
+from django.utils.translation import gettext as _
+
+from django_authsignal.holding import hold, label_of
+from django_authsignal.policy import StepUpPolicy
+from django_authsignal.services.completion import status_capability
+from django_authsignal.services.decision import Decision, Outcome
+from django_authsignal.services.users import enrol_path
+from django_authsignal.wording import REASONS, WORDS, Words
+
+__all__ = ["answer", "answer_itself", "harden", "page", "seal", "wants_json"]
+
+R = TypeVar("R", bound=HttpResponseBase)
+
+
+SENDABLE_AGAIN = frozenset({Outcome.CHALLENGE, Outcome.ENROL, Outcome.THROTTLED, Outcome.UNAVAILABLE})
+"""Outcomes after which sending the very same form again can succeed."""
+
+
+def answer(request: HttpRequest, decision: Decision) -> HttpResponse:
+    """Tell the caller, in the form it understands, why its request did not go on."""
+    make = _as_problem if wants_json(request) else _as_page
+    response = make(request, decision, WORDS[decision.outcome])
+    if decision.retry_after is not None:
+        response["Retry-After"] = str(decision.retry_after)
+    response.step_up = decision  # type: ignore[attr-defined]  # for tests and middleware
+    return harden(response)
+
+
+def answer_itself(request: HttpRequest, policy: StepUpPolicy) -> HttpResponse | None:
+    """Answer what must never reach a gated view: HEAD, OPTIONS, TRACE, and unsafe methods that *policy* leaves out."""
+    allowed = [*(policy.methods or ("GET", "POST", "PUT", "PATCH", "DELETE")), "HEAD", "OPTIONS"]
+    if policy.methods and "GET" not in allowed:
+        allowed.insert(0, "GET")
+    if request.method in ("HEAD", "OPTIONS"):
+        response = HttpResponse(headers={"Allow": ", ".join(allowed)})
+    elif request.method not in allowed:
+        response = HttpResponse(status=405, headers={"Allow": ", ".join(allowed)})
+    else:
+        return None
+    return harden(response)
+
+
+def page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    """Render one of our own pages with the headers that all of them carry."""
+    return harden(render(request, f"authsignal/{template}", context, status=status))
+
+
+def harden(response: R) -> R:
+    """Headers of every answer that the gate makes: never stored, never framed, never referred (T23, T31, T33)."""
+    patch_cache_control(response, private=True, no_store=True)
+    patch_vary_headers(response, ["Accept", "Cookie", "HX-Request"])
+    response["Referrer-Policy"] = "no-referrer"
+    response["X-Frame-Options"] = "DENY"
+    response["Cross-Origin-Opener-Policy"] = "same-origin-allow-popups"
+    return response
+
+
+def seal(response: R) -> R:
+    """Headers of a protected view's own response: a cache must never hand it to somebody else (T31)."""
+    patch_cache_control(response, private=True, no_store=True)
+    patch_vary_headers(response, ["Cookie"])
+    return response
+
+
+def wants_json(request: HttpRequest) -> bool:
+    """Whether a script asks: by Accept, by sending JSON, or by htmx's header."""
+    if request.headers.get("HX-Request") == "true":
+        return True
+    preferred = request.get_preferred_type(["text/html", "application/json", "application/problem+json"])
+    if preferred and preferred != "text/html":
+        return True
+    names_html = "text/html" in request.headers.get("Accept", "")
+    return not names_html and str(request.content_type).endswith("json")
+
+
+def _as_page(request: HttpRequest, decision: Decision, words: Words) -> HttpResponse:
+    if decision.outcome is Outcome.LOGIN:
+        return redirect_to_login(request.get_full_path(), resolve_url(settings.LOGIN_URL))
+    verify_url = _verify_url(request, decision)
+    if verify_url and request.method == "GET":
+        return HttpResponseRedirect(verify_url)
+    context = {
+        "title": words.title,
+        "message": words.message,
+        "shown": _shown(decision),
+        "verify_url": verify_url,
+        "verify_label": _("Set up verification") if decision.outcome is Outcome.ENROL else _("Verify"),
+        "status_url": _status_url(decision),
+    }
+    held = None
+    if decision.outcome in SENDABLE_AGAIN:
+        held = hold(request, str(decision.key or ""), decision.ask_again)
+    if held:
+        again = {
+            "form": held,
+            "continue_label": _("Continue") if verify_url else _("Try again"),
+            "cancel_url": get_script_prefix(),
+        }
+        return render(request, "authsignal/holding.html", context | again, status=words.status)
+    notice = {
+        "details": _details(decision),
+        "retry_url": request.get_full_path() if request.method == "GET" and words.status >= 429 else "",
+        "home_url": get_script_prefix(),
+    }
+    return render(request, "authsignal/notice.html", context | notice, status=words.status)
+
+
+def _as_problem(request: HttpRequest, decision: Decision, words: Words) -> HttpResponse:
+    """RFC 9457 problem details; the members beside its own are the documented contract with scripts."""
+    body = {
+        "title": words.title,
+        "status": words.status,
+        "detail": words.message,
+        "code": words.code,
+        "action": decision.action_code,
+    }
+    if decision.outcome is Outcome.CHALLENGE:
+        body |= {
+            "challenge_url": decision.url,
+            "status_url": _status_url(decision),
+            "key": decision.key,
+            "expires_at": decision.expires_at,
+        }
+    elif decision.outcome is Outcome.ENROL:
+        body |= {"enrol_url": _verify_url(request, decision)}
+    if details := _details(decision):
+        body |= {"errors": details}
+    return JsonResponse(body, status=words.status, content_type="application/problem+json")
+
+
+def _verify_url(request: HttpRequest, decision: Decision) -> str:
+    """Where the user can do something about it: the hosted page, or our enrol page."""
+    return enrol_path(request) if decision.outcome is Outcome.ENROL else decision.url
+
+
+def _status_url(decision: Decision) -> str:
+    if decision.outcome is not Outcome.CHALLENGE or decision.key is None:
+        return ""
+    return reverse("authsignal:status", args=[status_capability(decision.key)])
+
+
+def _details(decision: Decision) -> list[str]:
+    reason = REASONS.get(decision.reason)
+    return [*decision.details, *([str(reason)] if reason else [])]
+
+
+def _shown(decision: Decision) -> list[tuple[str, list[str]]]:
+    """The bound values as the user reads them before approving."""
+    return [
+        (label_of(name), [str(localize(item)) for item in (value if isinstance(value, list | tuple) else [value])])
+        for name, value in decision.values.items()
+    ]

@@ -1,0 +1,37 @@
+"""Class-based views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.core.exceptions import ImproperlyConfigured
+from django.http.response import HttpResponseBase
+
+from django_authsignal.decorators import step_up_required
+from django_authsignal.policy import StepUpPolicy
+
+if TYPE_CHECKING:
+    from django.views.generic import View as _View
+else:
+    _View = object
+
+__all__ = ["StepUpRequiredMixin"]
+
+
+class StepUpRequiredMixin(_View):
+    """Put the gate before every request of a class-based view, sync or async.
+
+    It wraps ``as_view()``, so it stands before any ``dispatch()`` and outside ``ATOMIC_REQUESTS``, and sends anonymous
+    users to log in itself. Raises ImproperlyConfigured when ``step_up`` is no policy.
+    """
+
+    step_up: ClassVar[StepUpPolicy]
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        """The protected view function."""
+        policy = getattr(cls, "step_up", None)
+        if not isinstance(policy, StepUpPolicy):
+            raise ImproperlyConfigured(f"{cls.__name__} needs step_up = StepUpPolicy('actionCode').")
+        return step_up_required(policy)(super().as_view(**initkwargs))

@@ -1,0 +1,258 @@
+"""Ask the service about one question, and read its answer: the only place where an answer becomes a decision.
+
+Each arm says in words why it opens or refuses; what is not named here refuses.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.db import DatabaseError
+from django.urls import reverse
+from django.utils import timezone
+
+from django_authsignal import attributes, connection, sessions, signals
+from django_authsignal.client import (
+    AuthsignalError,
+    Client,
+    State,
+    Tracked,
+    Unauthorized,
+    Unavailable,
+    UnexpectedAnswer,
+)
+from django_authsignal.conf import app_settings
+from django_authsignal.models import ActionEvent, Status, TrackedAction
+from django_authsignal.services.decision import Decision, Outcome
+from django_authsignal.services.question import Question
+
+__all__ = ["alarm", "ask", "observe", "resume", "track"]
+
+logger = logging.getLogger("django_authsignal")
+
+MOST_OPEN = 5
+MOST_UNFINISHED_PER_HOUR = 20
+MOST_BYPASSES_PER_HOUR = 5
+THROTTLE_SECONDS = 600
+RETRY_SECONDS = 10
+ALARM_SECONDS = 60
+REPORT_ONLY_SECONDS = 1.0
+"""The whole delay that watching may add to a request, an outage included."""
+
+Facts = Mapping[str, Any]
+
+
+def ask(question: Question) -> Decision:
+    """Commit a row, track it, and decide by the answer."""
+    unfinished, hour = TrackedAction.objects.challenge_counts(question.claim.user_pk, timezone.now())
+    if unfinished >= MOST_OPEN or hour >= MOST_UNFINISHED_PER_HOUR:
+        return question.decided(Outcome.THROTTLED, retry_after=THROTTLE_SECONDS)
+    row = TrackedAction.objects.begin(question.claim, enforced=True)
+    try:
+        answer = track(question, row, connection.get_client())
+    except Unavailable as error:
+        return _unavailable(question, row, error)
+    except AuthsignalError as error:
+        return _anomaly(question, row, error)
+    signals.announce(signals.action_tracked, row)
+    match answer.state:
+        case State.ALLOW:
+            return _allow(question, row, answer)
+        case State.CHALLENGE_REQUIRED:
+            return _challenge(question, row, answer)
+        case State.BLOCK:
+            return _refuse(question, row, Outcome.BLOCKED, "block", _facts(answer))
+        case State.REVIEW_REQUIRED:
+            return _refuse(question, row, Outcome.UNDER_REVIEW, "review", _facts(answer))
+    # A fresh key cannot have been passed or judged already (T1).
+    return _anomaly(question, row, f"first answer {answer.state}")
+
+
+def resume(question: Question, row: TrackedAction) -> Decision | None:
+    """The same challenge again. None when the service no longer wants it passed: ask anew."""
+    url = sessions.recall_hosted_url(question.request, str(row.idempotency_key))
+    if not url:
+        try:
+            answer = track(question, row, connection.get_client())
+        except Unavailable as error:
+            return question.decided(Outcome.UNAVAILABLE, row, retry_after=_retry_after(error))
+        except AuthsignalError as error:
+            alarm(row, error)
+            return question.decided(Outcome.UPSTREAM_ERROR, row)
+        if answer.state is not State.CHALLENGE_REQUIRED or not connection.is_hosted_page(answer.url):
+            row.end(Status.VOID, "superseded")
+            return None
+        url = answer.url
+        sessions.remember_hosted_url(question.request, str(row.idempotency_key), url)
+    return question.decided(Outcome.CHALLENGE, row, url=url, expires_at=row.expires_at)
+
+
+def observe(question: Question) -> None:
+    """Report-only: track, record, stop nothing, whatever goes wrong."""
+    try:
+        row = TrackedAction.objects.begin(question.claim, enforced=False)
+        client = connection.get_client().with_timeout(REPORT_ONLY_SECONDS)
+        try:
+            answer = track(question, row, client)
+        except AuthsignalError as error:
+            logger.warning("report-only: %s", error)
+            row.end(Status.VOID, "unavailable")
+            return
+        row.end(Status.VOID, "report_only", _facts(answer))
+        signals.announce(signals.action_tracked, row)
+    except DatabaseError:
+        logger.exception("report-only: the action could not be recorded")
+
+
+def track(question: Question, row: TrackedAction, client: Client, return_url: str = "") -> Tracked:
+    """One track call for *row*; its answer is about this very key, or it is an UnexpectedAnswer."""
+    request = question.request
+    told = attributes.track_attributes(request)
+    custom = question.policy.custom
+    payload = {
+        **told,
+        "custom": {
+            **told.get("custom", {}),
+            **((custom(request) if callable(custom) else custom) or {}),
+            **question.values,
+        },
+        "idempotencyKey": str(row.idempotency_key),
+        "redirectUrl": return_url
+        or connection.site_url(request) + reverse("authsignal:return", args=[row.idempotency_key]),
+    }
+    payload["custom"] = {name: _wire(value) for name, value in payload["custom"].items()}
+    answer = client.track_action(row.authsignal_user_id, row.action, payload)
+    if answer.idempotency_key != str(row.idempotency_key):
+        raise UnexpectedAnswer("POST", "/users/{}/actions/{}", "the answer is about another idempotency key")
+    return answer
+
+
+def _allow(question: Question, row: TrackedAction, answer: Tracked) -> Decision:
+    """ALLOW is not one thing: it is also the answer for a user who has no authenticator at all (T11)."""
+    policy, facts = question.policy, _facts(answer)
+    if not answer.is_enrolled:
+        if policy.for_unenrolled == "allow":
+            row.allow({**facts, "reason": "unenrolled"})
+            return _bypass(question, row, "unenrolled")
+        outcome = Outcome.ENROL if policy.for_unenrolled == "enrol" else Outcome.BLOCKED
+        return _refuse(question, row, outcome, "unenrolled", facts)
+    if policy.minimum == "challenge":
+        logger.error("action %r demands a challenge, but its rules at Authsignal answered ALLOW", row.action)
+        return _refuse(question, row, Outcome.BLOCKED, "minimum", facts)
+    row.allow(facts)
+    signals.announce(signals.step_up_spent, row)
+    if policy.max_age is not None:
+        sessions.open_window(
+            question.request,
+            row.action,
+            row.environment,
+            outcome="allow",
+            verification_method="",
+            row_pk=row.pk,
+        )
+    return question.decided(Outcome.ALLOWED, row, reason="allow")
+
+
+def _challenge(question: Question, row: TrackedAction, answer: Tracked) -> Decision:
+    if not connection.is_hosted_page(answer.url):
+        return _anomaly(question, row, "the hosted page is on a host that is not allowed")
+    expires_at = timezone.now() + app_settings.CHALLENGE_TTL
+    if not row.challenge(_facts(answer), expires_at):
+        return _join_winner(question, row)
+    sessions.remember_hosted_url(question.request, str(row.idempotency_key), answer.url)
+    signals.announce(signals.step_up_challenged, row)
+    return question.decided(Outcome.CHALLENGE, row, url=answer.url, expires_at=expires_at)
+
+
+def _join_winner(question: Question, row: TrackedAction) -> Decision:
+    """Two first submits at once: the loser of the one live row shows the winner's challenge."""
+    row.end(Status.VOID, "superseded")
+    for winner in TrackedAction.objects.look(question.claim):
+        if winner.status == Status.PENDING and (decision := resume(question, winner)):
+            return decision
+    return question.decided(Outcome.UNAVAILABLE, row, retry_after=RETRY_SECONDS)
+
+
+def _refuse(question: Question, row: TrackedAction, outcome: Outcome, reason: str, facts: Facts) -> Decision:
+    row.end(Status.REFUSED, reason, facts)
+    signals.announce(signals.step_up_refused, row)
+    return question.decided(outcome, row, reason=reason)
+
+
+def _unavailable(question: Question, row: TrackedAction, error: Unavailable) -> Decision:
+    """The service cannot be asked. Only a policy that says so, and only while no connection is made, goes on (T40)."""
+    logger.warning("action %r could not be tracked: %s", row.action, error)
+    may_open = question.policy.on_unavailable == "allow" and not error.sent
+    row.end(Status.VOID, "unreachable" if may_open else "unavailable")
+    # Counted after this row is committed, so that parallel requests cannot all see room for one more.
+    since = timezone.now() - timedelta(hours=1)
+    if may_open and TrackedAction.objects.ended_for("unreachable", row.user_id, since) <= MOST_BYPASSES_PER_HOUR:
+        return _bypass(question, row, "unavailable")
+    row.note(ActionEvent.Kind.OUTAGE, str(error))
+    return question.decided(Outcome.UNAVAILABLE, row, reason="unavailable", retry_after=_retry_after(error))
+
+
+def _bypass(question: Question, row: TrackedAction, reason: str) -> Decision:
+    """Go on without an approval, because the policy says so: never silently, and never opening a window."""
+    row.note(ActionEvent.Kind.BYPASSED, reason)
+    logger.warning("action %r goes on without an approval: %s", row.action, reason)
+    signals.announce(signals.step_up_bypassed, row, reason=reason)
+    return question.decided(Outcome.ALLOWED, row, reason=reason)
+
+
+def _anomaly(question: Question, row: TrackedAction, problem: AuthsignalError | str) -> Decision:
+    """The service answered what it must not, or refused our call: nothing opens, somebody should look."""
+    row.end(Status.VOID, "upstream_error")
+    alarm(row, problem)
+    return question.decided(Outcome.UPSTREAM_ERROR, row, reason="upstream_error")
+
+
+def alarm(row: TrackedAction, problem: AuthsignalError | str) -> None:
+    """Put an answer that must not be on the row's record and in the log."""
+    row.note(ActionEvent.Kind.ANOMALY, str(problem))
+    if isinstance(problem, Unauthorized):
+        _log_unauthorized(problem)
+    else:
+        logger.error("action %r: %s", row.action, problem)
+
+
+_last_alarm = -float(ALARM_SECONDS)
+
+
+def _log_unauthorized(error: Unauthorized) -> None:
+    """Critical, but once a minute: every request fails the same way until the secret is mended (F10)."""
+    global _last_alarm
+    if time.monotonic() - _last_alarm >= ALARM_SECONDS:
+        _last_alarm = time.monotonic()
+        logger.critical("Authsignal refuses our secret; check AUTHSIGNAL_SECRET and AUTHSIGNAL_REGION: %s", error)
+
+
+def _facts(answer: Tracked) -> dict[str, Any]:
+    """What a first answer says, as a row keeps it."""
+    now: datetime = timezone.now()
+    return {
+        "answered_at": now,
+        "remote_state": answer.state,
+        "remote_state_at": now,
+        "remote_state_source": "track",
+        "is_enrolled": answer.is_enrolled,
+        "rule_ids": list(answer.rule_ids),
+    }
+
+
+def _retry_after(error: Unavailable) -> int:
+    return max(1, round(error.retry_after or RETRY_SECONDS))
+
+
+def _wire(value: object) -> object:
+    """A bound value as a JSON value: numbers stay numbers, dates and ids become text."""
+    if value is None or isinstance(value, str | int | float | Decimal):
+        return value
+    if isinstance(value, list | tuple):
+        return [_wire(item) for item in value]
+    return str(value)

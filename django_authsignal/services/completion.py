@@ -1,0 +1,160 @@
+"""The way back from the hosted page: the browser's return is a hint, the row and the service's answer decide (T2)."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from django.core import signing
+from django.db import DatabaseError
+from django.http import HttpRequest
+from django.utils import timezone
+
+from django_authsignal import connection, sessions, signals
+from django_authsignal.client import AuthsignalError, State, Unavailable, Validation
+from django_authsignal.conf import app_settings
+from django_authsignal.models import SKEW, ActionEvent, Status, TrackedAction
+from django_authsignal.services import asking
+from django_authsignal.services.question import is_signed_in
+
+__all__ = ["Completion", "Result", "complete", "status", "status_capability"]
+
+logger = logging.getLogger("django_authsignal")
+
+TOKEN_LIMIT = 4096
+STATUS_SALT = "django_authsignal.status"
+
+
+class Result(StrEnum):
+    """How a return ended."""
+
+    APPROVED = "approved"
+    PENDING = "pending"
+    """Came back without passing: the challenge can be tried again."""
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    """Expired, foreign or unknown: one answer, so that keys cannot be probed (T35)."""
+    UNAVAILABLE = "unavailable"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """How a return ended and where to go on."""
+
+    result: Result
+    path: str = ""
+    """APPROVED: the page that the row remembers; '' for a request that only the first tab can send again."""
+    retry_url: str = ""
+    """PENDING: where the same challenge can be tried again."""
+
+
+def complete(request: HttpRequest, key: uuid.UUID, token: str) -> Completion:
+    """Approve the row *key* of this user and browser if the service says that its challenge was passed.
+
+    Writes no session, and changes nothing on a repeated return.
+    """
+    if not is_signed_in(request):
+        return Completion(Result.EXPIRED)
+    try:
+        row = TrackedAction.objects.returning(request.user.pk, sessions.channels(request), key)
+        return _complete(request, row, token) if row else Completion(Result.EXPIRED)
+    except DatabaseError:
+        logger.exception("a return could not be completed")
+        return Completion(Result.UNAVAILABLE)
+
+
+def _complete(request: HttpRequest, row: TrackedAction, token: str) -> Completion:
+    if row.status in (Status.APPROVED, Status.SPENT):
+        return Completion(Result.APPROVED, row.return_path)
+    ours = (row.environment, row.tenant) == (connection.environment(), app_settings.TENANT_ID)
+    same_login = row.auth_hash in sessions.auth_hashes(request.user)
+    if row.status == Status.REFUSED:
+        return Completion(Result.REFUSED)
+    if row.status != Status.PENDING or not row.is_fresh(timezone.now()) or not ours or not same_login:
+        return Completion(Result.EXPIRED)
+    if not token or len(token) > TOKEN_LIMIT:
+        return _not_verified(request, row)
+    try:
+        answer = connection.get_client().validate_challenge(token, user_id=row.authsignal_user_id, action=row.action)
+    except Unavailable as error:
+        row.note(ActionEvent.Kind.OUTAGE, str(error))
+        return Completion(Result.UNAVAILABLE)
+    except AuthsignalError as error:
+        asking.alarm(row, error)
+        return Completion(Result.ERROR)
+    return _judge(request, row, answer)
+
+
+def _judge(request: HttpRequest, row: TrackedAction, answer: Validation) -> Completion:
+    """Only a genuine success, about this very row, approves it."""
+    echoed = (answer.user_id, answer.action, answer.idempotency_key)
+    if echoed != (row.authsignal_user_id, row.action, str(row.idempotency_key)):
+        row.note(ActionEvent.Kind.NOT_VERIFIED, "the token is not this action's")
+        return _not_verified(request, row)
+    now = timezone.now()
+    passed_at = answer.state_updated_at or now
+    if answer.is_valid is True and answer.state is State.CHALLENGE_SUCCEEDED:
+        if passed_at < row.created_at - SKEW:
+            return _refuse(row, answer, now, "stale")  # an old success under a new key (T1)
+        return _approve(row, answer, now, min(now, passed_at))
+    if answer.state is State.CHALLENGE_REQUIRED:
+        row.note(ActionEvent.Kind.NOT_VERIFIED)
+        return _not_verified(request, row)
+    return _refuse(row, answer, now, "challenge")
+
+
+def _approve(row: TrackedAction, answer: Validation, now: datetime, approved_at: datetime) -> Completion:
+    path = row.return_path
+    if row.approve(_facts(answer, now), approved_at, app_settings.APPROVAL_TTL):
+        signals.announce(signals.step_up_approved, row)
+        return Completion(Result.APPROVED, path)
+    # A second load of the same return was first, or the row ended meanwhile.
+    row.refresh_from_db(fields=["status"])
+    won = row.status in (Status.APPROVED, Status.SPENT)
+    return Completion(Result.APPROVED, path) if won else Completion(Result.EXPIRED)
+
+
+def _refuse(row: TrackedAction, answer: Validation, now: datetime, reason: str) -> Completion:
+    if row.end(Status.REFUSED, reason, _facts(answer, now)):
+        signals.announce(signals.step_up_refused, row)
+    return Completion(Result.REFUSED)
+
+
+def _not_verified(request: HttpRequest, row: TrackedAction) -> Completion:
+    hosted = sessions.recall_hosted_url(request, str(row.idempotency_key))
+    return Completion(Result.PENDING, retry_url=row.return_path or hosted)
+
+
+def _facts(answer: Validation, now: datetime) -> dict[str, object]:
+    return {
+        "remote_state": answer.state or "",
+        "remote_state_at": answer.state_updated_at or now,
+        "remote_state_source": "validate",
+        "verification_method": answer.verification_method or "",
+    }
+
+
+def status_capability(key: uuid.UUID) -> str:
+    """A signed, expiring permission to ask how the row *key* stands."""
+    return signing.TimestampSigner(salt=STATUS_SALT).sign(str(key))
+
+
+def status(capability: str) -> str | None:
+    """One word on the row that *capability* names; None for a capability that is forged or too old."""
+    lifetime = app_settings.CHALLENGE_TTL + app_settings.APPROVAL_TTL
+    try:
+        key = signing.TimestampSigner(salt=STATUS_SALT).unsign(capability, max_age=lifetime)
+    except signing.BadSignature:
+        return None
+    row = TrackedAction.objects.current().filter(idempotency_key=key).first()
+    if row is None or row.status == Status.VOID:
+        return Result.EXPIRED
+    if row.status in (Status.SPENT, Status.REFUSED):
+        return row.status
+    if row.status != Status.CREATED and not row.is_fresh(timezone.now()):
+        return Result.EXPIRED
+    return Result.APPROVED if row.status == Status.APPROVED else Result.PENDING

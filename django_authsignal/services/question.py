@@ -1,0 +1,81 @@
+"""One request under one policy: who asks for what, bound and claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from django_authsignal import attributes, binding, connection, sessions
+from django_authsignal.claims import Claim
+from django_authsignal.conf import app_settings
+from django_authsignal.models import PATH_LIMIT, ROUTE_LIMIT, TrackedAction
+from django_authsignal.policy import StepUpPolicy
+from django_authsignal.services.decision import Decision, Outcome
+
+__all__ = ["Bind", "Question", "is_signed_in", "question", "return_path"]
+
+Bind = Collection[str] | Callable[[HttpRequest], Mapping[str, object]] | Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the gate must answer."""
+
+    request: HttpRequest
+    policy: StepUpPolicy
+    values: Mapping[str, object]
+    claim: Claim
+
+    def decided(self, outcome: Outcome, row: TrackedAction | None = None, **details: Any) -> Decision:
+        """The answer to this question."""
+        key = row.idempotency_key if row else None
+        policy = self.policy
+        return Decision(
+            outcome=outcome,
+            action_code=policy.action,
+            key=key,
+            values=self.values,
+            ask_again=policy.ask_again,
+            **details,
+        )
+
+
+def is_signed_in(request: HttpRequest) -> bool:
+    """Whether somebody is: an inactive account counts as nobody, whatever backend let it in (T22, T34)."""
+    user = getattr(request, "user", None)
+    return user is not None and user.is_authenticated and getattr(user, "is_active", True)
+
+
+def question(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None) -> Question:
+    """Bind a signed-in *request* under *policy*; *bind* replaces the policy's own.
+
+    Raises ValidationError when a bound value cannot be read; ImproperlyConfigured for users that cannot be bound.
+    """
+    bound = binding.bind_request(request, policy.bind if bind is None else bind)
+    claim = Claim(
+        user_pk=request.user.pk,
+        authsignal_user_id=attributes.authsignal_user_id(request.user),
+        tenant=app_settings.TENANT_ID,
+        environment=connection.environment(),
+        action=policy.action,
+        route=binding.route_of(request)[:ROUTE_LIMIT],
+        method=str(request.method),
+        bindings=bound.fingerprints,
+        channels=sessions.channels(request, create=True),
+        auth_hashes=sessions.auth_hashes(request.user),
+        return_path=return_path(request),
+        ip_address=attributes.client_ip(request),
+        key=binding.named_key(request),
+    )
+    return Question(request, policy, bound.values, claim)
+
+
+def return_path(request: HttpRequest) -> str:
+    """Where the hosted page's return ends: the page itself when a GET asked, else nowhere (T25, T27)."""
+    path = request.get_full_path()
+    safe = url_has_allowed_host_and_scheme(path, allowed_hosts=None) and path.isprintable()
+    return path if request.method == "GET" and safe and len(path) <= PATH_LIMIT else ""

@@ -1,0 +1,138 @@
+"""Decide whether one request may go on: window, look, cap, ask.
+
+The order of writes is the promise: a row is committed before the service hears of it, and a spend is committed
+before the view runs. Whatever crashes in between, nothing goes on unapproved and nothing goes on twice.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError
+from django.http import HttpRequest
+from django.utils import timezone
+
+from django_authsignal import connection, sessions, signals
+from django_authsignal.client import State
+from django_authsignal.models import LIVE, SKEW, ActionEvent, Status, TrackedAction
+from django_authsignal.policy import StepUpPolicy
+from django_authsignal.services import asking
+from django_authsignal.services.decision import Decision, Outcome
+from django_authsignal.services.question import Bind, Question, is_signed_in, question
+
+__all__ = ["require", "unfinished"]
+
+logger = logging.getLogger("django_authsignal")
+
+GRANTING = (State.ALLOW, State.CHALLENGE_SUCCEEDED)
+
+
+def require(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None) -> Decision:
+    """Decide about *request*. Must be called outside any transaction; spends an approval if there is one that fits.
+
+    Raises RuntimeError inside an open transaction and ImproperlyConfigured for settings that cannot work; every fault
+    of the service or the database is a decision that does not open.
+    """
+    policy = policy.resolved()
+    if policy.report_only:
+        return _watch(request, policy, bind)
+    if not is_signed_in(request):
+        return Decision(outcome=Outcome.LOGIN, action_code=policy.action)
+    try:
+        if _in_window(request, policy):
+            return Decision(outcome=Outcome.ALLOWED, action_code=policy.action, reason="window")
+        asked = question(request, policy, bind)
+        return _from_rows(asked) or asking.ask(asked)
+    except ValidationError as error:
+        return Decision(outcome=Outcome.INVALID, action_code=policy.action, details=tuple(error.messages))
+    except DatabaseError:
+        logger.exception("action %r could not be decided", policy.action)
+        return Decision(
+            outcome=Outcome.UNAVAILABLE,
+            action_code=policy.action,
+            reason="database",
+            retry_after=asking.RETRY_SECONDS,
+        )
+
+
+def unfinished(decision: Decision) -> None:
+    """Note that the request went on but its view raised: the approval stays spent (K7)."""
+    row = TrackedAction.objects.current().filter(idempotency_key=decision.key, action=decision.action_code).first()
+    if row:
+        row.note(ActionEvent.Kind.UNFINISHED)
+
+
+def _watch(request: HttpRequest, policy: StepUpPolicy, bind: Bind) -> Decision:
+    if is_signed_in(request):
+        try:
+            asking.observe(question(request, policy, bind))
+        except ValidationError as error:
+            logger.warning("report-only: action %r could not be bound: %s", policy.action, error.messages)
+    return Decision(outcome=Outcome.ALLOWED, action_code=policy.action, reason="report_only")
+
+
+def _in_window(request: HttpRequest, policy: StepUpPolicy) -> bool:
+    """Whether this session holds a window whose age, outcome and method satisfy *this* policy."""
+    if policy.max_age is None:
+        return False
+    window = sessions.current_window(request, policy.action, connection.environment())
+    if window is None or not -SKEW.total_seconds() <= window.age < policy.max_age:
+        return False
+    if window.outcome != "challenge" and policy.minimum == "challenge":
+        return False
+    if window.outcome == "challenge" and not policy.accepts(window.verification_method):
+        return False
+    return not policy.recheck or _still_granted(request, window.row_pk)
+
+
+def _still_granted(request: HttpRequest, row_pk: int) -> bool:
+    """Whether the row that opened the window still says so; a revocation changes its remote state (T16)."""
+    rows = TrackedAction.objects.current()
+    return rows.filter(pk=row_pk, user=request.user, status=Status.SPENT, remote_state__in=GRANTING).exists()
+
+
+def _from_rows(asked: Question) -> Decision | None:
+    """What the rows already say: spent before, approved, or a challenge still pending. None: the service is asked."""
+    claim = asked.claim
+    rows = TrackedAction.objects.look(claim)
+    named = next((row for row in rows if row.idempotency_key == claim.key), None)
+    if named and named.binding not in claim.bindings:
+        named.note(ActionEvent.Kind.MISMATCH)
+    elif named and named.status == Status.SPENT:
+        return asked.decided(Outcome.ALREADY_USED, named)
+    live = next((row for row in rows if row.status in LIVE and row.binding in claim.bindings), None)
+    if live is None:
+        return None
+    if not live.fits(claim) or not live.is_fresh(timezone.now()):
+        live.end(Status.VOID, "expired")
+        return None
+    return _spend(asked, live) if live.status == Status.APPROVED else asking.resume(asked, live)
+
+
+def _spend(asked: Question, row: TrackedAction) -> Decision | None:
+    policy = asked.policy
+    if not policy.accepts(row.verification_method):
+        row.end(Status.REFUSED, "verification_method")
+        signals.announce(signals.step_up_refused, row)
+        return asked.decided(Outcome.BLOCKED, row, reason="verification_method")
+    if not row.spend(asked.claim):
+        # Somebody was first, or the approval was withdrawn between the two statements.
+        taken = TrackedAction.objects.current().filter(pk=row.pk, status=Status.SPENT).exists()
+        return asked.decided(Outcome.ALREADY_USED, row) if taken else _withdrawn(row)
+    signals.announce(signals.step_up_spent, row)
+    sessions.forget_hosted_url(asked.request, str(row.idempotency_key))
+    if policy.max_age is not None:
+        sessions.open_window(
+            asked.request,
+            row.action,
+            row.environment,
+            outcome="challenge",
+            verification_method=row.verification_method,
+            row_pk=row.pk,
+        )
+    return asked.decided(Outcome.ALLOWED, row, reason="approved")
+
+
+def _withdrawn(row: TrackedAction) -> None:
+    row.end(Status.VOID, "withdrawn")

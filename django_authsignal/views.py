@@ -1,0 +1,128 @@
+"""Our own pages: return from the hosted page, status for scripts, enrolment. They call services and render."""
+
+from __future__ import annotations
+
+import uuid
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
+from django.db.transaction import non_atomic_requests
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import resolve_url
+from django.urls import get_script_prefix
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.http import require_GET, require_http_methods
+
+from django_authsignal import connection, http
+from django_authsignal.services import users
+from django_authsignal.services.completion import TOKEN_LIMIT, Result, complete, status
+from django_authsignal.services.question import is_signed_in
+from django_authsignal.services.users import Phase
+
+__all__ = ["enrol", "returned", "step_up_status"]
+
+TEXTS = {
+    Result.APPROVED: (200, _("You are verified"), _("Go back to the page you came from and continue there.")),
+    Result.PENDING: (
+        403,
+        _("You are not verified yet"),
+        _("The verification was not finished. Nothing was done. You can try again."),
+    ),
+    Result.REFUSED: (403, _("The verification failed"), _("Nothing was done. You can start again.")),
+    Result.EXPIRED: (
+        403,
+        _("This verification has ended"),
+        _("It expired, or it belongs to another sign-in or browser. Nothing was done. Go back and start again."),
+    ),
+    Result.UNAVAILABLE: (
+        503,
+        _("We cannot verify you right now"),
+        _("Nothing was done. Reload this page in a moment."),
+    ),
+    Result.ERROR: (
+        502,
+        _("Something went wrong while verifying you"),
+        _("Nothing was done, and the error was recorded. Go back and start again later."),
+    ),
+}
+
+
+@login_not_required
+@non_atomic_requests
+@require_GET
+@never_cache
+def returned(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
+    """Where the hosted page sends the browser back to: the token is used once, in memory, and leaves the URL."""
+    tokens = request.GET.getlist("token")
+    if not is_signed_in(request) and "hop" not in request.GET and len(tokens) == 1:
+        # SameSite=Strict cookies are absent on a cross-site navigation; one hop within our site brings them (T30).
+        query = urlencode({"token": tokens[0][:TOKEN_LIMIT], "hop": 1})
+        return http.page(request, "bounce.html", {"continue_url": f"{request.path}?{query}"})
+    completion = complete(request, key, tokens[0] if len(tokens) == 1 else "")
+    if completion.result is Result.APPROVED and completion.path:
+        return http.harden(HttpResponseSeeOther(completion.path))
+    if request.GET and completion.result not in (Result.UNAVAILABLE, Result.ERROR):
+        return http.harden(HttpResponseSeeOther(request.path))
+    status_code, title, message = TEXTS[completion.result]
+    context = {
+        "title": title,
+        "message": message,
+        "verified": completion.result is Result.APPROVED,
+        "result": completion.result,
+        "retry_url": completion.retry_url,
+        "key": key,
+    }
+    return http.page(request, "returned.html", context, status=status_code)
+
+
+@login_not_required
+@non_atomic_requests
+@require_GET
+def step_up_status(request: HttpRequest, capability: str) -> HttpResponse:
+    """One word for the page that waits; the capability in the URL is the permission, the session is not touched."""
+    word = status(capability)
+    response = HttpResponse(word or "unknown", status=200 if word else 404, content_type="text/plain")
+    return http.harden(response)
+
+
+@login_not_required
+@non_atomic_requests
+@never_cache
+@csrf_protect
+@require_http_methods(["GET", "POST"])
+def enrol(request: HttpRequest) -> HttpResponse:
+    """Before and after the hosted enrolment page. Enrolment starts by POST, shortly after a login (T12)."""
+    back = request.GET.get("back", "")
+    own_path = f"{request.path}?{urlencode({'back': back})}" if back else request.path
+    if "token" in request.GET:
+        # The way back from the hosted page: the token is not needed, and one hop brings Strict cookies (T30).
+        returned_path = f"{own_path}{'&' if back else '?'}returned=1"
+        return http.page(request, "bounce.html", {"continue_url": returned_path})
+    if not is_signed_in(request):
+        return redirect_to_login(own_path, resolve_url(settings.LOGIN_URL))
+    if request.method == "GET":
+        phase = users.enrolment_phase(request, returned="returned" in request.GET)
+    elif request.POST.get("action") == "reauthenticate":
+        logout(request)
+        return redirect_to_login(own_path, resolve_url(settings.LOGIN_URL))
+    else:
+        enrolment = users.start_enrolment(request, connection.site_url(request) + own_path)
+        if enrolment.phase is Phase.HOSTED:
+            return http.harden(HttpResponseSeeOther(enrolment.url))
+        phase = enrolment.phase
+    if phase is Phase.FAILED:
+        status_code, title, message = TEXTS[Result.UNAVAILABLE]
+        context = {"title": title, "message": message, "retry_url": own_path, "home_url": get_script_prefix()}
+        return http.page(request, "notice.html", context, status=status_code)
+    return http.page(request, "enrol.html", {"state": phase, "continue_url": users.remembered_path(back)})
+
+
+class HttpResponseSeeOther(HttpResponseRedirect):
+    """303: whatever the method was, go on with GET."""
+
+    status_code = 303
