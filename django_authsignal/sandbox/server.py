@@ -63,7 +63,7 @@ class SandboxServer:
             raise ValueError(f"The sandbox listens on this machine only, and {host!r} is not a loopback address.")
         self._server = ThreadedWSGIServer((host, port), Handler, ipv6=":" in host)
         self._server.set_app(SandboxApplication(store))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         shown = f"[{host}]" if ":" in host else host
         self.url = store.origin = f"http://{shown}:{self._server.server_port}"
 

@@ -1,0 +1,91 @@
+"""The controller that a test holds: what the service decides, whether it can be reached, what it was asked."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from django.conf import settings
+from django.test import override_settings
+
+from django_authsignal.attributes import authsignal_user_id
+from django_authsignal.sandbox.journal import LoggedRequest
+from django_authsignal.sandbox.rules import Outcome, Rules
+from django_authsignal.sandbox.store import Store
+
+from .adapter import ORIGIN, SandboxAdapter
+
+__all__ = ["Authsignal"]
+
+SECRET = "sandbox_test"  # noqa: S105  no secret: it opens nothing but this process's memory
+
+
+class Authsignal:
+    """An Authsignal in this process. Active, by overridden settings, while it is used as a context manager.
+
+    Every action is allowed and every user has an SMS authenticator until the test says otherwise. A *user* is a
+    Django user, or the text that Authsignal knows the user by.
+    """
+
+    def __init__(self) -> None:
+        self.store = Store(Rules(enrol_everyone=True), secret=SECRET, origin=ORIGIN)
+        self._adapter = SandboxAdapter(self.store)
+
+    def __enter__(self) -> Self:
+        self._settings = override_settings(
+            AUTHSIGNAL_SECRET=SECRET,
+            AUTHSIGNAL_API_URL=f"{ORIGIN}/v1",
+            AUTHSIGNAL_ADAPTER=self._adapter,
+            AUTHSIGNAL_ALLOW_SANDBOX=True,
+            AUTHSIGNAL_SITE_URL=getattr(settings, "AUTHSIGNAL_SITE_URL", "") or "http://testserver",
+        )
+        self._settings.enable()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._settings.disable()
+
+    def allow(self, action: str) -> None:
+        """Let *action* pass without a challenge."""
+        self.store.force(action, Outcome.ALLOW)
+
+    def challenge(self, action: str) -> None:
+        """Ask for a challenge; a user who is not enrolled is still answered ALLOW, as the real service does."""
+        self.store.force(action, Outcome.CHALLENGE)
+
+    def block(self, action: str) -> None:
+        self.store.force(action, Outcome.BLOCK)
+
+    def review(self, action: str) -> None:
+        self.store.force(action, Outcome.REVIEW)
+
+    def answer(self, action: str, state: str) -> None:
+        """Answer *action* with any state at all, also one that no service should send."""
+        self.store.force(action, str(state))
+
+    def down(self) -> None:
+        """Refuse every connection of the client, until ``up()``. The hosted pages stay reachable for the user."""
+        self._adapter.is_down = True
+
+    def up(self) -> None:
+        self._adapter.is_down = False
+
+    def fail_next(self, status: int = 500, *, times: int = 1) -> None:
+        """Answer the next *times* calls with an HTTP error of this status."""
+        self.store.journal.fail_next(status, times=times)
+
+    def unenrolled(self, user: Any) -> None:
+        """Take every authenticator from *user*."""
+        self.store.update_user(_user_id(user), {}, authenticators=())
+
+    def enrol(self, user: Any, method: str = "SMS", **fields: str) -> None:
+        """Give *user* an authenticator; *fields* are wire fields such as ``phoneNumber``."""
+        self.store.enrol(_user_id(user), method, fields)
+
+    @property
+    def requests(self) -> list[LoggedRequest]:
+        """Every request that reached the API: ``method``, raw ``path``, ``query``, ``payload`` and ``status``."""
+        return list(self.store.journal.requests)
+
+
+def _user_id(user: Any) -> str:
+    return user if isinstance(user, str) else authsignal_user_id(user)
