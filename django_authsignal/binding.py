@@ -101,7 +101,7 @@ def _folded(text: object) -> str:
     return str(text).replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _file(file: UploadedFile) -> list[object]:
+def _file(file: UploadedFile[Any]) -> list[object]:
     digest = hashlib.sha256()
     for chunk in file.chunks():
         digest.update(chunk)
@@ -131,8 +131,8 @@ def _one_or_many(lists: Mapping[str, list[Any]]) -> dict[str, object]:
 
 
 def _json_body(request: HttpRequest) -> Mapping[str, object]:
-    is_json = request.content_type == "application/json" or request.content_type.endswith("+json")
-    if not is_json or not request.body:
+    media_type = str(request.content_type)
+    if not (media_type == "application/json" or media_type.endswith("+json")) or not request.body:
         return {}
     try:
         body = json.loads(request.body, parse_float=Decimal, parse_constant=_no_constants, object_pairs_hook=_no_twins)

@@ -64,7 +64,7 @@ def check_site_url(**kwargs: Any) -> Messages:
 
 def check_settings(**kwargs: Any) -> Messages:
     """E005 central overrides, E006 other values, E007 time zones."""
-    found = []
+    found: Messages = []
     for code, problem in _broken_overrides():
         found.append(_error(5, problem, f"Correct AUTHSIGNAL_ACTIONS[{code!r}]."))
     for name in OTHER_SETTINGS:
@@ -77,7 +77,7 @@ def check_settings(**kwargs: Any) -> Messages:
 
 def check_project(**kwargs: Any) -> Messages:
     """E008 sessions and authentication, E009 login page, E011 our URLs, E012 user model."""
-    found = []
+    found: Messages = []
     for app in ("django.contrib.sessions", "django.contrib.auth"):
         if not apps.is_installed(app):
             found.append(_error(8, f"{app} is not installed.", f"Add {app!r} to INSTALLED_APPS."))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = ["Claim"]
 
@@ -12,7 +13,7 @@ __all__ = ["Claim"]
 class Claim:
     """Everything that an approval is bound to. Digests come as tuples: the current key's first, then fallbacks'."""
 
-    user_pk: object
+    user_pk: Any
     authsignal_user_id: str
     tenant: str
     environment: str

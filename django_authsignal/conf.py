@@ -55,7 +55,7 @@ def _choice(name: str, default: str, choices: Sequence[str]) -> str:
 
 
 def _function(name: str) -> Callable[..., Any] | None:
-    value = _get(name, None)
+    value: Callable[..., Any] | str | None = _get(name, None)
     if isinstance(value, str):
         try:
             value = import_string(value)

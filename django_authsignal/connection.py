@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django_authsignal.client import Client
 from django_authsignal.conf import app_settings
 
-__all__ = ["environment", "get_client", "is_hosted_page", "refuse_stray_sandbox", "site_url"]
+__all__ = ["environment", "get_client", "hosted_page", "refuse_stray_sandbox", "site_url"]
 
 LIVE = "live"
 SANDBOX = "sandbox"
@@ -81,8 +81,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def is_hosted_page(url: str) -> bool:
-    """Whether people may be sent to *url*: https on Authsignal's or the project's hosts, or the sandbox (T43)."""
+def hosted_page(url: str | None) -> str:
+    """*url* if people may be sent there, else '': https on Authsignal's or your own hosts, or the sandbox (T43)."""
+    return url if url and _is_hosted(url) else ""
+
+
+def _is_hosted(url: str) -> bool:
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         return False
     try:

@@ -101,5 +101,5 @@ def _wrap_async(view: Callable[..., Awaitable[HttpResponseBase]], policy: StepUp
 
 
 def _note_unfinished(decision: Decision | None) -> None:
-    if decision and decision.key:
+    if decision:
         stepup.unfinished(decision)

@@ -54,12 +54,13 @@ def hold(request: HttpRequest, key: str, ask_again: Collection[str]) -> HeldForm
     for name, values in request.POST.lists():
         if name in NOT_CONTENT:
             continue
-        if _is_secret(name):
-            asked += [AskedField(name, label_of(name), "password")] * len(values)
-        elif name in ask_again or sensitive == "__ALL__" or name in sensitive:
-            asked += [AskedField(name, label_of(name), "text")] * len(values)
-        else:
-            hidden += [(name, str(value)) for value in values]
+        asks = _is_secret(name) or name in ask_again or sensitive == "__ALL__" or name in sensitive
+        kind = "password" if _is_secret(name) else "text"
+        for value in values:
+            if asks and value:
+                asked.append(AskedField(name, label_of(name), kind))
+            else:
+                hidden.append((name, str(value)))
     return HeldForm(request.get_full_path(), str(request.content_type), hidden, asked, key)
 
 
@@ -74,9 +75,12 @@ def _is_secret(name: str) -> bool:
 
 
 def _texts(request: HttpRequest) -> Iterator[str]:
-    for name, values in (*request.POST.lists(), *request.FILES.lists()):
+    for name, texts in request.POST.lists():
         yield name
-        yield from (str(value) for value in values)
+        yield from map(str, texts)
+    for name, files in request.FILES.lists():
+        yield name
+        yield from (str(file.name) for file in files)
 
 
 def _reproducible(request: HttpRequest) -> bool:

@@ -7,6 +7,7 @@ that what the user typed is not lost.
 from __future__ import annotations
 
 from typing import Any, TypeVar
+from unicodedata import bidirectional
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
@@ -25,6 +26,9 @@ from django_authsignal.services.users import enrol_path
 from django_authsignal.wording import REASONS, WORDS, Words
 
 __all__ = ["answer", "answer_itself", "harden", "page", "seal", "wants_json"]
+
+TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+"""Unicode's bidirectional classes of embeddings, overrides and isolates."""
 
 R = TypeVar("R", bound=HttpResponseBase)
 
@@ -164,6 +168,12 @@ def _details(decision: Decision) -> list[str]:
 def _shown(decision: Decision) -> list[tuple[str, list[str]]]:
     """The bound values as the user reads them before approving."""
     return [
-        (label_of(name), [str(localize(item)) for item in (value if isinstance(value, list | tuple) else [value])])
+        (label_of(name), [_visible(item) for item in (value if isinstance(value, list | tuple) else [value])])
         for name, value in decision.values.items()
     ]
+
+
+def _visible(value: object) -> str:
+    """One value as text; characters that turn the reading order round are spelt out, so that nothing is disguised."""
+    text = str(localize(value))
+    return "".join(f"⟨U+{ord(char):04X}⟩" if bidirectional(char) in TURNING else char for char in text)

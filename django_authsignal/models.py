@@ -1,4 +1,4 @@
-"""Rows: what was asked, what became of it. Rows know themselves, QuerySets know sets; neither calls the service.
+"""Rows: what was asked, what became of it. Rows know themselves, querysets know sets; neither calls the service.
 
 ``status`` is ours and moves forward only, by conditional UPDATEs that name the state they leave:
 
@@ -23,91 +23,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_authsignal.claims import Claim
+from django_authsignal.querysets import TrackedActionQuerySet
+from django_authsignal.statuses import LIVE, SKEW, UNFINISHED, Status
 
 __all__ = ["ActionEvent", "Status", "TrackedAction"]
 
-SKEW = timedelta(seconds=120)
-"""How far two clocks may disagree before a time counts as impossible (T70)."""
 ROUTE_LIMIT = 255
 PATH_LIMIT = 2000
-
-
-class Status(models.TextChoices):
-    """Where an action stands, in our own words."""
-
-    CREATED = "created", _("created")
-    PENDING = "pending", _("challenge pending")
-    APPROVED = "approved", _("approved")
-    SPENT = "spent", _("spent")
-    REFUSED = "refused", _("refused")
-    VOID = "void", _("void")
-
-
-LIVE = (Status.PENDING, Status.APPROVED)
-UNFINISHED = (Status.CREATED, *LIVE)
-
-
-class TrackedActionQuerySet(models.QuerySet["TrackedAction"]):
-    """Sets of rows. Everything the gate reads comes from the database that is written (T72)."""
-
-    def current(self) -> TrackedActionQuerySet:
-        """All rows, on the primary."""
-        return self.using(router.db_for_write(self.model))
-
-    def of(self, claim: Claim) -> TrackedActionQuerySet:
-        """Enforced rows of the claim's user, action and browser."""
-        return self.current().filter(
-            user_id=claim.user_pk, action=claim.action, channel__in=claim.channels, enforced=True
-        )
-
-    def look(self, claim: Claim) -> list[TrackedAction]:
-        """The row that the request names and the live row for the same content: at most two, in one query."""
-        same_content = Q(status__in=LIVE, route=claim.route, method=claim.method, binding__in=claim.bindings)
-        named = Q(idempotency_key=claim.key) if claim.key else Q(pk__in=())
-        return list(self.of(claim).filter(named | same_content))
-
-    def returning(self, user_pk: object, channels: Iterable[str], key: uuid.UUID) -> TrackedAction | None:
-        """The row that the hosted page sends this user and browser back to."""
-        rows = self.current().filter(user_id=user_pk, channel__in=channels, idempotency_key=key, enforced=True)
-        return rows.first()
-
-    def challenge_counts(self, user_pk: object, now: datetime) -> tuple[int, int]:
-        """How many challenges of this user are open, and how many of the last hour were never passed (T49)."""
-        unpassed = Q(expires_at__isnull=False, approved_at__isnull=True, enforced=True)
-        counts = (
-            self.current()
-            .filter(unpassed, user_id=user_pk, created_at__gt=now - timedelta(hours=1))
-            .aggregate(
-                open=models.Count("pk", filter=Q(status=Status.PENDING, expires_at__gt=now)), hour=models.Count("pk")
-            )
-        )
-        return counts["open"], counts["hour"]
-
-    def ended_for(self, reason: str, user_pk: object, since: datetime) -> int:
-        """How many rows of this user ended for *reason* since then."""
-        return self.current().filter(user_id=user_pk, reason=reason, created_at__gt=since).count()
-
-    def begin(self, claim: Claim, *, enforced: bool) -> TrackedAction:
-        """Commit a row with a fresh key, before the service hears of it (K0 to K2)."""
-        row = TrackedAction(
-            user_id=claim.user_pk,
-            authsignal_user_id=claim.authsignal_user_id,
-            tenant=claim.tenant,
-            environment=claim.environment,
-            action=claim.action,
-            enforced=enforced,
-            route=claim.route,
-            method=claim.method,
-            return_path=claim.return_path,
-            binding=claim.bindings[0],
-            channel=claim.channels[0],
-            auth_hash=claim.auth_hashes[0],
-            ip_address=claim.ip_address,
-            created_at=timezone.now(),
-        )
-        with transaction.atomic(using=router.db_for_write(self.model), durable=True):
-            row.save(force_insert=True, using=router.db_for_write(self.model))
-        return row
 
 
 class TrackedAction(models.Model):

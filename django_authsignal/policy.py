@@ -61,7 +61,7 @@ class StepUpPolicy:
     recheck: bool = False
     """With ``max_age``: look up the row that opened the window on each request, so that a revocation counts at once."""
     bind: Collection[str] | Callable[[HttpRequest], Values] | None = None
-    """What the approval is for: names of submitted values, or a function returning a mapping. None: all that was sent."""
+    """What the approval is for: names of submitted values, or a function that returns a mapping. None: all of it."""
     ask_again: Collection[str] = ()
     """Names of form fields that the holding page must not carry, only ask for again."""
     when: Callable[[HttpRequest], bool] | None = None
@@ -73,7 +73,7 @@ class StepUpPolicy:
     on_unavailable: str = "deny"
     """'allow' lets at most 5 requests a user and hour pass while no connection to the service can be made."""
     verification_methods: Collection[str] | None = None
-    """Methods that a passed challenge may have used, such as ``{"PASSKEY"}``. A plain ALLOW has none; see ``minimum``."""
+    """Methods that a passed challenge may have used: ``{"PASSKEY"}``. A plain ALLOW used none; see ``minimum``."""
     minimum: str = "allow"
     """'challenge': a plain ALLOW is not enough."""
     mode: str | None = None
@@ -81,9 +81,7 @@ class StepUpPolicy:
 
     def __post_init__(self) -> None:
         if not isinstance(self.action, str) or not _ACTION_CODE.fullmatch(self.action):
-            raise ImproperlyConfigured(
-                f"{self.action!r} is no action code: use 1 to 64 letters, digits, '_' or '-', as in the Authsignal portal."
-            )
+            raise ImproperlyConfigured(f"{self.action!r} is no action code: use 1 to 64 letters, digits, '_' or '-'.")
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise self._wrong(f"{name} must be one of {', '.join(repr(choice) for choice in choices)}.")

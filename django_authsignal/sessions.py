@@ -93,7 +93,7 @@ def has_recent_login(request: HttpRequest, seconds: int) -> bool:
 def open_window(
     request: HttpRequest, action: str, environment: str, *, outcome: str, verification_method: str, row_pk: int
 ) -> None:
-    """Open a window for *action* in this session, and give the session a new key as Django does on a password change."""
+    """Open a window for *action*, and give the session a new key, as Django does on a password change."""
     now = int(time.time())
     values = [now, outcome, verification_method, row_pk]
     nonce = _facts(request).get("nonce") or _new_nonce(request)

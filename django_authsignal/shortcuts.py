@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Unpack
 
 from asgiref.sync import sync_to_async
@@ -16,25 +16,20 @@ from django_authsignal.services.decision import Proof
 __all__ = ["Proof", "StepUpRequired", "arequire_step_up", "require_step_up"]
 
 
-def require_step_up(
-    request: HttpRequest,
-    action: str | StepUpPolicy,
-    *,
-    bind: Mapping[str, object] | None = None,
-    **arguments: Unpack[PolicyArguments],
-) -> Proof:
+def require_step_up(request: HttpRequest, action: str | StepUpPolicy, **arguments: Unpack[PolicyArguments]) -> Proof:
     """Return proof that *request* may perform *action* now, or raise ``StepUpRequired`` (a ``PermissionDenied``).
 
-    *bind* is what the approval is for, such as ``{"amount": amount}``: it is shown to the user, sent to Authsignal and
-    must be the same when the request is sent again. ``StepUpMiddleware`` answers the exception as the decorator would.
+    ``bind`` may also be the data themselves, such as ``{"amount": amount}``: what the approval is for. It is shown to
+    the user, sent to Authsignal, and must be the same when the request is sent again. ``StepUpMiddleware`` answers the
+    exception as the decorator would.
 
     Raises RuntimeError inside an open transaction (``ATOMIC_REQUESTS``: see ``@transaction.non_atomic_requests``).
     """
-    policy = action if isinstance(action, StepUpPolicy) else StepUpPolicy(action, **arguments)
+    policy = replace(action, **arguments) if isinstance(action, StepUpPolicy) else StepUpPolicy(action, **arguments)
     policy = policy.resolved()
     if policy.when and not policy.when(request):
         return Proof(policy.action, None, "exempt")
-    decision = stepup.require(request, policy, bind)
+    decision = stepup.require(request, policy, arguments.get("bind"))
     if not decision.allowed:
         raise StepUpRequired(decision)
     return Proof(policy.action, decision.key, decision.reason)

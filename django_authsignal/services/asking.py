@@ -27,9 +27,10 @@ from django_authsignal.client import (
     UnexpectedAnswer,
 )
 from django_authsignal.conf import app_settings
-from django_authsignal.models import ActionEvent, Status, TrackedAction
+from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.services.decision import Decision, Outcome
 from django_authsignal.services.question import Question
+from django_authsignal.statuses import Status
 
 __all__ = ["alarm", "ask", "observe", "resume", "track"]
 
@@ -84,10 +85,10 @@ def resume(question: Question, row: TrackedAction) -> Decision | None:
         except AuthsignalError as error:
             alarm(row, error)
             return question.decided(Outcome.UPSTREAM_ERROR, row)
-        if answer.state is not State.CHALLENGE_REQUIRED or not connection.is_hosted_page(answer.url):
+        url = connection.hosted_page(answer.url)
+        if answer.state is not State.CHALLENGE_REQUIRED or not url:
             row.end(Status.VOID, "superseded")
             return None
-        url = answer.url
         sessions.remember_hosted_url(question.request, str(row.idempotency_key), url)
     return question.decided(Outcome.CHALLENGE, row, url=url, expires_at=row.expires_at)
 
@@ -159,14 +160,15 @@ def _allow(question: Question, row: TrackedAction, answer: Tracked) -> Decision:
 
 
 def _challenge(question: Question, row: TrackedAction, answer: Tracked) -> Decision:
-    if not connection.is_hosted_page(answer.url):
+    url = connection.hosted_page(answer.url)
+    if not url:
         return _anomaly(question, row, "the hosted page is on a host that is not allowed")
     expires_at = timezone.now() + app_settings.CHALLENGE_TTL
     if not row.challenge(_facts(answer), expires_at):
         return _join_winner(question, row)
-    sessions.remember_hosted_url(question.request, str(row.idempotency_key), answer.url)
+    sessions.remember_hosted_url(question.request, str(row.idempotency_key), url)
     signals.announce(signals.step_up_challenged, row)
-    return question.decided(Outcome.CHALLENGE, row, url=answer.url, expires_at=expires_at)
+    return question.decided(Outcome.CHALLENGE, row, url=url, expires_at=expires_at)
 
 
 def _join_winner(question: Question, row: TrackedAction) -> Decision:

@@ -16,9 +16,10 @@ from django.utils import timezone
 from django_authsignal import connection, sessions, signals
 from django_authsignal.client import AuthsignalError, State, Unavailable, Validation
 from django_authsignal.conf import app_settings
-from django_authsignal.models import SKEW, ActionEvent, Status, TrackedAction
+from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.services import asking
 from django_authsignal.services.question import is_signed_in
+from django_authsignal.statuses import SKEW, Status
 
 __all__ = ["Completion", "Result", "complete", "status", "status_capability"]
 

@@ -7,6 +7,7 @@ before the view runs. Whatever crashes in between, nothing goes on unapproved an
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError
@@ -15,11 +16,12 @@ from django.utils import timezone
 
 from django_authsignal import connection, sessions, signals
 from django_authsignal.client import State
-from django_authsignal.models import LIVE, SKEW, ActionEvent, Status, TrackedAction
+from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.services import asking
 from django_authsignal.services.decision import Decision, Outcome
 from django_authsignal.services.question import Bind, Question, is_signed_in, question
+from django_authsignal.statuses import LIVE, SKEW, Status
 
 __all__ = ["require", "unfinished"]
 
@@ -58,8 +60,8 @@ def require(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None) -> De
 
 def unfinished(decision: Decision) -> None:
     """Note that the request went on but its view raised: the approval stays spent (K7)."""
-    row = TrackedAction.objects.current().filter(idempotency_key=decision.key, action=decision.action_code).first()
-    if row:
+    rows = TrackedAction.objects.current().filter(action=decision.action_code)
+    if decision.key and (row := rows.filter(idempotency_key=decision.key).first()):
         row.note(ActionEvent.Kind.UNFINISHED)
 
 
@@ -83,13 +85,13 @@ def _in_window(request: HttpRequest, policy: StepUpPolicy) -> bool:
         return False
     if window.outcome == "challenge" and not policy.accepts(window.verification_method):
         return False
-    return not policy.recheck or _still_granted(request, window.row_pk)
+    return not policy.recheck or _still_granted(request.user.pk, window.row_pk)
 
 
-def _still_granted(request: HttpRequest, row_pk: int) -> bool:
+def _still_granted(user_pk: Any, row_pk: int) -> bool:
     """Whether the row that opened the window still says so; a revocation changes its remote state (T16)."""
     rows = TrackedAction.objects.current()
-    return rows.filter(pk=row_pk, user=request.user, status=Status.SPENT, remote_state__in=GRANTING).exists()
+    return rows.filter(pk=row_pk, user_id=user_pk, status=Status.SPENT, remote_state__in=GRANTING).exists()
 
 
 def _from_rows(asked: Question) -> Decision | None:
@@ -117,9 +119,10 @@ def _spend(asked: Question, row: TrackedAction) -> Decision | None:
         signals.announce(signals.step_up_refused, row)
         return asked.decided(Outcome.BLOCKED, row, reason="verification_method")
     if not row.spend(asked.claim):
-        # Somebody was first, or the approval was withdrawn between the two statements.
-        taken = TrackedAction.objects.current().filter(pk=row.pk, status=Status.SPENT).exists()
-        return asked.decided(Outcome.ALREADY_USED, row) if taken else _withdrawn(row)
+        if TrackedAction.objects.current().filter(pk=row.pk, status=Status.SPENT).exists():
+            return asked.decided(Outcome.ALREADY_USED, row)  # somebody else was first
+        row.end(Status.VOID, "withdrawn")
+        return None
     signals.announce(signals.step_up_spent, row)
     sessions.forget_hosted_url(asked.request, str(row.idempotency_key))
     if policy.max_age is not None:
@@ -132,7 +135,3 @@ def _spend(asked: Question, row: TrackedAction) -> Decision | None:
             row_pk=row.pk,
         )
     return asked.decided(Outcome.ALLOWED, row, reason="approved")
-
-
-def _withdrawn(row: TrackedAction) -> None:
-    row.end(Status.VOID, "withdrawn")

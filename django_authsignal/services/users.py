@@ -15,10 +15,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from django_authsignal import attributes, connection, sessions, signals
 from django_authsignal.client import AuthsignalError, State
-from django_authsignal.models import Status, TrackedAction
+from django_authsignal.models import TrackedAction
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.services import asking
 from django_authsignal.services.question import question, return_path
+from django_authsignal.statuses import Status
 
 __all__ = [
     "Enrolment",
@@ -107,9 +108,10 @@ def start_enrolment(request: HttpRequest, return_url: str) -> Enrolment:
     row.end(Status.VOID, "enrolment")
     if answer.is_enrolled:
         return Enrolment(Phase.ALREADY)
-    if answer.state is not State.ALLOW or not connection.is_hosted_page(answer.url):
+    url = connection.hosted_page(answer.url)
+    if answer.state is not State.ALLOW or not url:
         return Enrolment(Phase.FAILED)
-    return Enrolment(Phase.HOSTED, answer.url)
+    return Enrolment(Phase.HOSTED, url)
 
 
 def enrol_phone(user: Any, phone_number: str, verification_method: str, *, dry_run: bool = False) -> bool:

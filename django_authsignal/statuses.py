@@ -1,0 +1,29 @@
+"""The states a row can stand in, and which of them mean what."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+__all__ = ["LIVE", "SKEW", "UNFINISHED", "Status"]
+
+SKEW = timedelta(seconds=120)
+"""How far two clocks may disagree before a time counts as impossible (T70)."""
+
+
+class Status(models.TextChoices):
+    """Where an action stands, in our own words."""
+
+    CREATED = "created", _("created")
+    PENDING = "pending", _("challenge pending")
+    APPROVED = "approved", _("approved")
+    SPENT = "spent", _("spent")
+    REFUSED = "refused", _("refused")
+    VOID = "void", _("void")
+
+
+LIVE = (Status.PENDING, Status.APPROVED)
+"""Rows that can still be spent; at most one for the same request."""
+UNFINISHED = (Status.CREATED, *LIVE)
