@@ -1,0 +1,55 @@
+"""Authsignal's Server API for Python, without Django.
+
+    from django_authsignal import client
+
+    authsignal = client.Client(api_key="…")
+    answer = authsignal.track_action(user_id="1234", action_code="withdrawFunds", payload={"custom": {"amount": 100}})
+    if answer.state == client.CHALLENGE_REQUIRED:
+        redirect_to(answer.challenge_url)
+
+Answers are typed and also read as the wire's mapping (``answer["isEnrolled"]``). Nothing but ``requests`` is needed,
+and that is imported at the first call.
+"""
+
+from __future__ import annotations
+
+from .answers import Action, ActionSummary, Authenticator, Enrolled, Tracked, User, Users, Validation
+from .api import Client
+from .errors import AuthsignalError, InvalidSignature, Rejected, Unauthorized, Unavailable, UnexpectedAnswer
+from .wire import State
+
+ALLOW = State.ALLOW
+BLOCK = State.BLOCK
+CHALLENGE_REQUIRED = State.CHALLENGE_REQUIRED
+CHALLENGE_SUCCEEDED = State.CHALLENGE_SUCCEEDED
+CHALLENGE_FAILED = State.CHALLENGE_FAILED
+REVIEW_REQUIRED = State.REVIEW_REQUIRED
+REVIEW_SUCCEEDED = State.REVIEW_SUCCEEDED
+REVIEW_FAILED = State.REVIEW_FAILED
+
+__all__ = [
+    "ALLOW",
+    "BLOCK",
+    "CHALLENGE_FAILED",
+    "CHALLENGE_REQUIRED",
+    "CHALLENGE_SUCCEEDED",
+    "REVIEW_FAILED",
+    "REVIEW_REQUIRED",
+    "REVIEW_SUCCEEDED",
+    "Action",
+    "ActionSummary",
+    "Authenticator",
+    "AuthsignalError",
+    "Client",
+    "Enrolled",
+    "InvalidSignature",
+    "Rejected",
+    "State",
+    "Tracked",
+    "Unauthorized",
+    "Unavailable",
+    "UnexpectedAnswer",
+    "User",
+    "Users",
+    "Validation",
+]

@@ -1,0 +1,148 @@
+"""Connections that know when the whole call must be over.
+
+A timeout of the HTTP libraries is per read: a server that drips one byte at a time is waited for without end.
+Here every wait of a connection (connect, handshake, send, each read of header or body) is at most what is left of
+the call. The deadline reaches the connection through a thread-local, as the libraries in between have no room for it;
+a call lives in one thread from beginning to end.
+"""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+from http.client import HTTPResponse
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util.connection import create_connection
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+__all__ = ["DeadlineAdapter", "set_deadline"]
+
+# More threads than this at once in one process still work, but their connections are not kept.
+_MOST_CONNECTIONS = 128
+
+
+class _Call(threading.local):
+    deadline = 0.0
+    read_timeout = 0.0
+
+
+_call = _Call()
+
+
+def set_deadline(deadline: float, read_timeout: float) -> None:
+    """From here on this thread's connections wait until *deadline* (monotonic time), and at most *read_timeout*
+    seconds for each read."""
+    _call.deadline = deadline
+    _call.read_timeout = read_timeout
+
+
+def _within(limit: float) -> float:
+    """*limit* seconds, or what is left of this thread's call if that is less."""
+    left = _call.deadline - monotonic()
+    if left <= 0:
+        raise TimeoutError("the time for the call is over")
+    return min(limit, left)
+
+
+class _DeadlineFile(io.RawIOBase):
+    """What a response reads from: the socket, which before each read learns how long it may still wait."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        self._sock.settimeout(_within(_call.read_timeout))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+def _response(sock: socket.socket, *args: Any, **options: Any) -> HTTPResponse:
+    # HTTPResponse asks its socket for nothing but makefile().
+    return HTTPResponse(_DeadlineFile(sock), *args, **options)  # type: ignore[arg-type]
+
+
+class _Connection(HTTPConnection):
+    response_class = staticmethod(_response)  # type: ignore[assignment]
+
+    def _new_conn(self) -> socket.socket:
+        # As urllib3 does it, but a host with many silent addresses may use up the call and no more.
+        try:
+            sock = _connect(self._dns_host, self.port, self.timeout or 0.0, self.socket_options)
+            sock.settimeout(_within(self.timeout or 0.0))  # for the TLS handshake
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from None
+        except TimeoutError:
+            raise ConnectTimeoutError(self, "no connection in time") from None
+        except OSError as error:
+            raise NewConnectionError(self, f"no connection: {error.strerror}") from error
+        return sock
+
+    def send(self, data: Any) -> None:
+        if self.sock is not None:
+            self.sock.settimeout(_within(self.timeout or 0.0))
+        super().send(data)
+
+
+def _connect(host: str, port: int, timeout: float, options: Any) -> socket.socket:
+    failure = OSError("the name has no address")
+    for *_, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        try:
+            return create_connection((str(address[0]), port), _within(timeout), socket_options=options)
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+class _TLSConnection(_Connection, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _TLSConnection
+
+
+class DeadlineAdapter(HTTPAdapter):
+    """The requests adapter for one API URL in one process: its pool keeps a connection for each thread that calls
+    at once. What requests would do for every call again, and what nobody here reads, is left out."""
+
+    def __init__(self) -> None:
+        super().__init__(pool_connections=1, pool_maxsize=_MOST_CONNECTIONS)
+        self._pool: HTTPConnectionPool | None = None
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> HTTPConnectionPool:
+        self._pool = self._pool or super().get_connection_with_tls_context(*args, **options)
+        return self._pool
+
+    def build_response(self, req: PreparedRequest, resp: Any) -> Response:
+        response = Response()
+        response.status_code, response.headers, response.raw = resp.status, resp.headers, resp
+        response.url, response.request = str(req.url), req
+        return response

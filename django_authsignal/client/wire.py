@@ -1,0 +1,129 @@
+"""The vocabulary of the wire: states, the strict reader of an answer's members, and the base of all answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NoReturn, TypeVar
+
+from .errors import UnexpectedAnswer
+
+__all__ = ["Answer", "Reader", "State"]
+
+T = TypeVar("T")
+
+
+class State(StrEnum):
+    """What the service says about an action; equal to its text on the wire."""
+
+    ALLOW = "ALLOW"
+    BLOCK = "BLOCK"
+    CHALLENGE_REQUIRED = "CHALLENGE_REQUIRED"
+    CHALLENGE_SUCCEEDED = "CHALLENGE_SUCCEEDED"
+    CHALLENGE_FAILED = "CHALLENGE_FAILED"
+    REVIEW_REQUIRED = "REVIEW_REQUIRED"
+    REVIEW_SUCCEEDED = "REVIEW_SUCCEEDED"
+    REVIEW_FAILED = "REVIEW_FAILED"
+
+    @classmethod
+    def _missing_(cls, value: object) -> State | None:
+        # One page of the service's documentation names the state by its rule outcome.
+        return cls.REVIEW_REQUIRED if value == "REVIEW" else None
+
+
+class Reader:
+    """Reads the members of one answer by their exact types: nothing is true because it is "truthy".
+
+    Absent and null are the same. A member of another type than promised raises UnexpectedAnswer, which names the
+    member and never its value. The reader itself shows nothing of the answer when it is printed.
+    """
+
+    __slots__ = ("_method", "_route", "wire")
+
+    def __init__(self, wire: object, method: str, route: str) -> None:
+        self._method = method
+        self._route = route
+        if not isinstance(wire, dict):
+            self.fail("an object was expected")
+        self.wire: dict[str, Any] = wire
+
+    def fail(self, reason: str) -> NoReturn:
+        raise UnexpectedAnswer(self._method, self._route, reason)
+
+    def optional(self, name: str, kind: type[T]) -> T | None:
+        value = self.wire.get(name)
+        if value is None:
+            return None
+        # Exact types, as isinstance(True, int) holds.
+        if type(value) is kind:
+            return value
+        del value  # it may be an address, and tracebacks show local variables
+        return self.fail(f"{name} is not of type {kind.__name__}")
+
+    def required(self, name: str, kind: type[T]) -> T:
+        value = self.optional(name, kind)
+        return self.fail(f"{name} is missing") if value is None else value
+
+    def is_true(self, name: str) -> bool:
+        """True only for the JSON value ``true``; whatever else stands there counts as no."""
+        return self.wire.get(name) is True
+
+    def text(self, *names: str) -> str | None:
+        """The first of *names* that is given: the service renamed some members over the years."""
+        return next((text for name in names if (text := self.optional(name, str)) is not None), None)
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        values = tuple(self.optional(name, list) or ())
+        return (
+            values if all(isinstance(value, str) for value in values) else self.fail(f"{name} is not a list of texts")
+        )
+
+    def moment(self, name: str) -> datetime | None:
+        """An ISO 8601 time with its offset, as an aware datetime."""
+        text = self.optional(name, str)
+        if text is None:
+            return None
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            moment = None
+        return moment if moment and moment.tzinfo else self.fail(f"{name} is not a time with offset")
+
+    def known_state(self) -> State | None:
+        """The state, or None when it is absent or a word we do not know."""
+        text = self.optional("state", str)
+        try:
+            return State(text) if text else None
+        except ValueError:
+            return None
+
+    def state(self) -> State:
+        """The state of an answer that decides: unknown and absent are errors, not passes."""
+        return self.known_state() or self.fail("state is missing or unknown")
+
+    def inner(self, name: str) -> Reader:
+        return Reader(self.wire.get(name), self._method, self._route)
+
+    def inners(self, name: str) -> list[Reader]:
+        return [Reader(wire, self._method, self._route) for wire in self.required(name, list)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Answer(Mapping[str, Any]):
+    """A frozen, typed answer that also reads as the wire's own mapping: ``answer["isEnrolled"]``, ``in``, ``len``.
+
+    It compares like that mapping. Its ``repr`` leaves out tokens, URLs, addresses and everything customers send.
+    """
+
+    wire: dict[str, Any] = field(repr=False)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.wire[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.wire)
+
+    def __len__(self) -> int:
+        return len(self.wire)
