@@ -10,7 +10,6 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests.utils import to_native_string
 from urllib3 import HTTPConnectionPool, HTTPResponse
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import MaxRetryError, NewConnectionError
@@ -79,9 +78,11 @@ def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
         "HTTP_HOST": urlsplit(request.url or "").netloc,
         "wsgi.input": io.BytesIO(data),
     }
-    for name, value in request.headers.items():
+    headers: Mapping[str, Any] = request.headers  # some are bytes, whatever the stubs say
+    for name, value in headers.items():
         key = name.upper().replace("-", "_")
-        environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = to_native_string(value)
+        text = value.decode("latin-1") if isinstance(value, bytes) else value
+        environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = text
     wsgiref.util.setup_testing_defaults(environ)
     return environ
 

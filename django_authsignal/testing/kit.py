@@ -8,6 +8,7 @@ from django.conf import settings
 from django.test import override_settings
 
 from django_authsignal.attributes import authsignal_user_id
+from django_authsignal.connection import get_client
 from django_authsignal.sandbox.journal import LoggedRequest
 from django_authsignal.sandbox.rules import Outcome, Rules
 from django_authsignal.sandbox.store import Store
@@ -67,10 +68,12 @@ class Authsignal:
         self._adapter.is_down = True
 
     def up(self) -> None:
+        """Be reachable again; the client's breaker, which may have opened meanwhile, starts anew too."""
         self._adapter.is_down = False
+        get_client.cache_clear()
 
     def fail_next(self, status: int = 500, *, times: int = 1) -> None:
-        """Answer the next *times* calls with an HTTP error of this status."""
+        """Answer the next *times* calls with an HTTP error of this status. The client repeats some calls once."""
         self.store.journal.fail_next(status, times=times)
 
     def unenrolled(self, user: Any) -> None:

@@ -42,7 +42,12 @@ def test_token_holds_the_claims_that_old_sdks_read(service, server, clock, store
     token = service.track("u", "pay", idempotencyKey="k")["token"]
     head, body, _ = (json.loads(_decode(part)) if place < 2 else "" for place, part in enumerate(token.split(".")))
     assert head == {"alg": "HS256", "typ": "JWT"}
-    assert (body["sub"], body["iss"], body["iat"], body["exp"]) == ("u", f"{server.url}/v1", 1_800_000_000, 1_800_000_600)
+    assert (body["sub"], body["iss"], body["iat"], body["exp"]) == (
+        "u",
+        f"{server.url}/v1",
+        1_800_000_000,
+        1_800_000_600,
+    )
     assert body["aud"]
     assert body["scope"] == "read:authenticators"
     assert body["other"] == {
