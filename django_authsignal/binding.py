@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from django_authsignal.digests import digests
 
-__all__ = ["KEY_FIELD", "NOT_CONTENT", "Binding", "bind_request", "is_form", "named_key", "route_of"]
+__all__ = ["KEY_FIELD", "NOT_CONTENT", "Binding", "bind_request", "drop_key", "is_form", "named_key", "route_of"]
 
 KEY_FIELD = "_step_up_key"
 """The form field by which the holding page names its row."""
@@ -78,6 +78,15 @@ def named_key(request: HttpRequest) -> uuid.UUID | None:
         return uuid.UUID(text)
     except ValueError:
         return None
+
+
+def drop_key(request: HttpRequest) -> None:
+    """Take the holding page's own field away: the view sees the form as it was first sent."""
+    if KEY_FIELD in request.POST:
+        fields = request.POST.copy()
+        del fields[KEY_FIELD]
+        fields._mutable = False
+        request.POST = fields  # type: ignore[assignment]
 
 
 def _content(request: HttpRequest) -> Iterator[object]:

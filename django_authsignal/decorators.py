@@ -12,6 +12,7 @@ from django.db import connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from django_authsignal import http
+from django_authsignal.binding import drop_key
 from django_authsignal.policy import PolicyArguments, StepUpPolicy
 from django_authsignal.services import stepup
 from django_authsignal.services.decision import Decision
@@ -20,7 +21,6 @@ __all__ = ["step_up_required"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
-View = Callable[P, R]
 
 
 @overload
@@ -56,7 +56,11 @@ def gate(request: HttpRequest, policy: StepUpPolicy) -> tuple[HttpResponse | Non
     if not policy.protects(str(request.method)) or (policy.when and not policy.when(request)):
         return None, None
     decision = stepup.require(request, policy)
-    return (None, decision) if decision.allowed else (http.answer(request, decision), None)
+    if not decision.allowed:
+        return http.answer(request, decision), None
+    if decision.key:
+        drop_key(request)
+    return None, decision
 
 
 def _protect(view: Callable[P, R], policy: StepUpPolicy) -> Callable[P, R]:

@@ -27,6 +27,7 @@ from django_authsignal.wording import REASONS, WORDS, Words
 
 __all__ = ["answer", "answer_itself", "harden", "page", "seal", "wants_json"]
 
+OPEN_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 """Unicode's bidirectional classes of embeddings, overrides and isolates."""
 
@@ -48,17 +49,15 @@ def answer(request: HttpRequest, decision: Decision) -> HttpResponse:
 
 
 def answer_itself(request: HttpRequest, policy: StepUpPolicy) -> HttpResponse | None:
-    """Answer what must never reach a gated view: HEAD, OPTIONS, TRACE, and unsafe methods that *policy* leaves out."""
-    allowed = [*(policy.methods or ("GET", "POST", "PUT", "PATCH", "DELETE")), "HEAD", "OPTIONS"]
-    if policy.methods and "GET" not in allowed:
-        allowed.insert(0, "GET")
-    if request.method in ("HEAD", "OPTIONS"):
-        response = HttpResponse(headers={"Allow": ", ".join(allowed)})
-    elif request.method not in allowed:
-        response = HttpResponse(status=405, headers={"Allow": ", ".join(allowed)})
-    else:
+    """Answer what must never reach a gated view: HEAD, OPTIONS, TRACE, a prefetch, unsafe methods not in *policy*."""
+    method = str(request.method)
+    refused = method == "TRACE" or (policy.methods is not None and method not in ("GET", *policy.methods))
+    prefetch = policy.protects(method) and request.headers.get("Sec-Purpose", "").startswith("prefetch")
+    if method not in ("HEAD", "OPTIONS") and not refused and not prefetch:
         return None
-    return harden(response)
+    allowed = dict.fromkeys(["GET", "HEAD", "OPTIONS", *(policy.methods or OPEN_METHODS)])
+    status = 200 if method in ("HEAD", "OPTIONS") else 405 if refused else 503
+    return harden(HttpResponse(status=status, headers={"Allow": ", ".join(allowed)}))
 
 
 def page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:

@@ -17,13 +17,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, models, router, transaction
+from django.db import IntegrityError, models, router
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_authsignal.claims import Claim
-from django_authsignal.querysets import TrackedActionQuerySet
+from django_authsignal.querysets import TrackedActionQuerySet, committed
 from django_authsignal.statuses import LIVE, SKEW, UNFINISHED, Status
 
 __all__ = ["ActionEvent", "Status", "TrackedAction"]
@@ -183,7 +183,7 @@ class TrackedAction(models.Model):
     def _move(self, leaving: Iterable[Status], also: Q | None = None, **values: Any) -> bool:
         """The only way a row changes: one UPDATE, committed on its own, that repeats every condition."""
         database = router.db_for_write(type(self))
-        with transaction.atomic(using=database, durable=True):
+        with committed(database):
             rows = type(self).objects.using(database).filter(also or Q(), pk=self.pk, status__in=list(leaving))
             moved = rows.update(**values) == 1
         if moved:

@@ -143,7 +143,7 @@ class StepUpPolicy:
 
     def protects(self, method: str) -> bool:
         """Whether a request with this HTTP *method* needs the step-up."""
-        return self.methods is None or method in self.methods
+        return method not in ANSWERED_BY_GATE and (self.methods is None or method in self.methods)
 
     def accepts(self, verification_method: str) -> bool:
         """Whether a challenge passed with *verification_method* is good enough; a missing one is the weakest."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,24 @@ from django_authsignal.statuses import LIVE, Status
 if TYPE_CHECKING:
     from django_authsignal.models import TrackedAction
 
-__all__ = ["TrackedActionQuerySet"]
+__all__ = ["TrackedActionQuerySet", "committed"]
+
+
+@contextmanager
+def committed(database: str) -> Iterator[None]:
+    """A transaction of its own, committed when it ends, whatever the caller does afterwards (T8).
+
+    Raises RuntimeError inside another transaction, whose rollback would undo it.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(transaction.atomic(using=database, durable=True))
+        except RuntimeError as error:
+            raise RuntimeError(
+                "A step-up is decided outside any transaction, so that a rollback cannot undo it: call it before "
+                "atomic(), and under ATOMIC_REQUESTS put @transaction.non_atomic_requests on the view."
+            ) from error
+        yield
 
 
 class TrackedActionQuerySet(models.QuerySet["TrackedAction"]):
@@ -62,6 +80,7 @@ class TrackedActionQuerySet(models.QuerySet["TrackedAction"]):
 
     def begin(self, claim: Claim, *, enforced: bool) -> TrackedAction:
         """Commit a row with a fresh key, before the service hears of it (K0 to K2)."""
+        database = router.db_for_write(self.model)
         row = self.model(
             user_id=claim.user_pk,
             authsignal_user_id=claim.authsignal_user_id,
@@ -78,6 +97,6 @@ class TrackedActionQuerySet(models.QuerySet["TrackedAction"]):
             ip_address=claim.ip_address,
             created_at=timezone.now(),
         )
-        with transaction.atomic(using=router.db_for_write(self.model), durable=True):
-            row.save(force_insert=True, using=router.db_for_write(self.model))
+        with committed(database):
+            row.save(force_insert=True, using=database)
         return row

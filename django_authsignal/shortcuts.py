@@ -23,6 +23,8 @@ def require_step_up(request: HttpRequest, action: str | StepUpPolicy, **argument
     the user, sent to Authsignal, and must be the same when the request is sent again. ``StepUpMiddleware`` answers the
     exception as the decorator would.
 
+    It decides whatever the method; the ``methods`` of a policy speak to the decorator.
+
     Raises RuntimeError inside an open transaction (``ATOMIC_REQUESTS``: see ``@transaction.non_atomic_requests``).
     """
     policy = replace(action, **arguments) if isinstance(action, StepUpPolicy) else StepUpPolicy(action, **arguments)

@@ -138,14 +138,15 @@ def _allow(question: Question, row: TrackedAction, answer: Tracked) -> Decision:
     policy, facts = question.policy, _facts(answer)
     if not answer.is_enrolled:
         if policy.for_unenrolled == "allow":
-            row.allow({**facts, "reason": "unenrolled"})
-            return _bypass(question, row, "unenrolled")
+            allowed = row.allow({**facts, "reason": "unenrolled"})
+            return _bypass(question, row, "unenrolled") if allowed else _lost(question, row)
         outcome = Outcome.ENROL if policy.for_unenrolled == "enrol" else Outcome.BLOCKED
         return _refuse(question, row, outcome, "unenrolled", facts)
     if policy.minimum == "challenge":
         logger.error("action %r demands a challenge, but its rules at Authsignal answered ALLOW", row.action)
         return _refuse(question, row, Outcome.BLOCKED, "minimum", facts)
-    row.allow(facts)
+    if not row.allow(facts):
+        return _lost(question, row)
     signals.announce(signals.step_up_spent, row)
     if policy.max_age is not None:
         sessions.open_window(
@@ -177,6 +178,11 @@ def _join_winner(question: Question, row: TrackedAction) -> Decision:
     for winner in TrackedAction.objects.look(question.claim):
         if winner.status == Status.PENDING and (decision := resume(question, winner)):
             return decision
+    return _lost(question, row)
+
+
+def _lost(question: Question, row: TrackedAction) -> Decision:
+    """Somebody ended the row while the service was asked: nothing is known to be allowed."""
     return question.decided(Outcome.UNAVAILABLE, row, retry_after=RETRY_SECONDS)
 
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django_authsignal import connection, sessions, signals
 from django_authsignal.client import State
 from django_authsignal.models import ActionEvent, TrackedAction
-from django_authsignal.policy import StepUpPolicy
+from django_authsignal.policy import ANSWERED_BY_GATE, StepUpPolicy
 from django_authsignal.services import asking
 from django_authsignal.services.decision import Decision, Outcome
 from django_authsignal.services.question import Bind, Question, is_signed_in, question
@@ -31,16 +31,17 @@ GRANTING = (State.ALLOW, State.CHALLENGE_SUCCEEDED)
 
 
 def require(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None) -> Decision:
-    """Decide about *request*. Must be called outside any transaction; spends an approval if there is one that fits.
+    """Decide about *request* under a resolved *policy*; spends an approval if there is one that fits.
 
     Raises RuntimeError inside an open transaction and ImproperlyConfigured for settings that cannot work; every fault
     of the service or the database is a decision that does not open.
     """
-    policy = policy.resolved()
     if policy.report_only:
         return _watch(request, policy, bind)
     if not is_signed_in(request):
         return Decision(outcome=Outcome.LOGIN, action_code=policy.action)
+    if request.method in ANSWERED_BY_GATE:
+        return Decision(outcome=Outcome.INVALID, action_code=policy.action)
     try:
         if _in_window(request, policy):
             return Decision(outcome=Outcome.ALLOWED, action_code=policy.action, reason="window")
@@ -106,8 +107,9 @@ def _from_rows(asked: Question) -> Decision | None:
     live = next((row for row in rows if row.status in LIVE and row.binding in claim.bindings), None)
     if live is None:
         return None
-    if not live.fits(claim) or not live.is_fresh(timezone.now()):
-        live.end(Status.VOID, "expired")
+    fresh = live.is_fresh(timezone.now())
+    if not fresh or not live.fits(claim):
+        live.end(Status.VOID, "changed" if fresh else "expired")
         return None
     return _spend(asked, live) if live.status == Status.APPROVED else asking.resume(asked, live)
 
