@@ -32,7 +32,7 @@ from django_authsignal.services.decision import Decision, Outcome
 from django_authsignal.services.question import Question
 from django_authsignal.statuses import Status
 
-__all__ = ["alarm", "ask", "observe", "resume", "track"]
+__all__ = ["alarm", "ask", "grant", "observe", "resume", "track"]
 
 logger = logging.getLogger("django_authsignal")
 
@@ -147,17 +147,23 @@ def _allow(question: Question, row: TrackedAction, answer: Tracked) -> Decision:
         return _refuse(question, row, Outcome.BLOCKED, "minimum", facts)
     if not row.allow(facts):
         return _lost(question, row)
+    return grant(question, row, "allow")
+
+
+def grant(question: Question, row: TrackedAction, outcome: str) -> Decision:
+    """The row is spent and its request goes on; only here does a window open. *outcome* is 'allow' or 'challenge'."""
     signals.announce(signals.step_up_spent, row)
-    if policy.max_age is not None:
+    sessions.forget_hosted_url(question.request, str(row.idempotency_key))
+    if question.policy.max_age is not None:
         sessions.open_window(
             question.request,
             row.action,
             row.environment,
-            outcome="allow",
-            verification_method="",
+            outcome=outcome,
+            verification_method=row.verification_method,
             row_pk=row.pk,
         )
-    return question.decided(Outcome.ALLOWED, row, reason="allow")
+    return question.decided(Outcome.ALLOWED, row, reason=outcome)
 
 
 def _challenge(question: Question, row: TrackedAction, answer: Tracked) -> Decision:

@@ -66,4 +66,4 @@ class Proof:
     key: uuid.UUID | None
     """Idempotency key of the action at Authsignal; None in a window, in report-only mode or outside ``when``."""
     reason: str
-    """'approved', 'allow', 'window', 'unenrolled', 'unavailable', 'report_only' or 'exempt'."""
+    """'challenge', 'allow', 'window', 'unenrolled', 'unavailable', 'report_only' or 'exempt'."""

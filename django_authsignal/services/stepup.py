@@ -125,15 +125,4 @@ def _spend(asked: Question, row: TrackedAction) -> Decision | None:
             return asked.decided(Outcome.ALREADY_USED, row)  # somebody else was first
         row.end(Status.VOID, "withdrawn")
         return None
-    signals.announce(signals.step_up_spent, row)
-    sessions.forget_hosted_url(asked.request, str(row.idempotency_key))
-    if policy.max_age is not None:
-        sessions.open_window(
-            asked.request,
-            row.action,
-            row.environment,
-            outcome="challenge",
-            verification_method=row.verification_method,
-            row_pk=row.pk,
-        )
-    return asked.decided(Outcome.ALLOWED, row, reason="approved")
+    return asking.grant(asked, row, "challenge")
