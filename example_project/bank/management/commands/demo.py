@@ -13,6 +13,7 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.core.servers import basehttp
 from django.core.wsgi import get_wsgi_application
 
+from django_authsignal.attributes import authsignal_user_id
 from django_authsignal.sandbox.rules import Rules
 from django_authsignal.sandbox.server import SandboxServer
 from django_authsignal.sandbox.store import Store
@@ -57,20 +58,26 @@ class Command(BaseCommand):
 
     def serve(self, port: int, sandbox_port: int) -> None:
         call_command("migrate", verbosity=0)
+        store = Store(Rules.from_file(RULES))
         open_account("admin", is_staff=True, is_superuser=True)
-        for username in ["alice", "bob", "carol"]:
-            open_account(username)
+        open_account("carol")
+        for username, phone in PHONES.items():
+            # A real service remembers; the sandbox is told at every start.
+            store.enrol(authsignal_user_id(open_account(username)), "SMS", {"phoneNumber": phone})
+
         port = free_port(port)
         bank = f"http://127.0.0.1:{port}"
-        with SandboxServer(Store(Rules.from_file(RULES)), "localhost", free_port(sandbox_port, avoid=port)) as sandbox:
+        with SandboxServer(store, "localhost", free_port(sandbox_port, avoid=port)) as sandbox:
             # Known only now; the package reads its settings when it uses them.
             settings.AUTHSIGNAL_SITE_URL = bank
             settings.AUTHSIGNAL_API_URL = f"{sandbox.url}/v1"
-            for username, phone in PHONES.items():
-                call_command("authsignal_enrol", username, phone=phone, verbosity=0)
-            self.stdout.write(WELCOME.format(bank=bank, sandbox=sandbox.url))
-            self.stdout.flush()
-            basehttp.run("127.0.0.1", port, StaticFilesHandler(get_wsgi_application()), threading=True)
+            basehttp.run(
+                "127.0.0.1",
+                port,
+                StaticFilesHandler(get_wsgi_application()),
+                threading=True,
+                on_bind=lambda _: print(WELCOME.format(bank=bank, sandbox=sandbox.url), file=self.stdout, flush=True),
+            )
 
 
 def free_port(wanted: int, *, avoid: int = 0) -> int:
