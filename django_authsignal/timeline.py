@@ -1,0 +1,169 @@
+"""The story of one tracked action in words, for the people who look after the site.
+
+The row's own timestamps tell how it went; ``ActionEvent`` adds what they cannot. Both are merged by time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_authsignal.client import State
+from django_authsignal.models import ActionEvent, TrackedAction
+from django_authsignal.statuses import LIVE, Status
+
+__all__ = ["Entry", "has_run_out", "moment", "plain", "reason_of", "standing", "status_of", "story"]
+
+REASONS: dict[str, str | Promise] = {
+    "block": gettext_lazy("a rule at Authsignal blocks it"),
+    "review": gettext_lazy("Authsignal wants somebody to review it first"),
+    "unenrolled": gettext_lazy("the user had no authenticator"),
+    "minimum": gettext_lazy("the view demands a challenge, but the rules at Authsignal allowed it without one"),
+    "verification_method": gettext_lazy("the view does not accept the way the user verified"),
+    "challenge": gettext_lazy("the challenge was not passed"),
+    "stale": gettext_lazy("the success that was shown is older than this action"),
+    "expired": gettext_lazy("it was too old when the request came again"),
+    "changed": gettext_lazy("the user's login or the site's settings changed before the request came again"),
+    "superseded": gettext_lazy("another action took its place"),
+    "withdrawn": gettext_lazy("the approval was withdrawn before it was used"),
+    "unavailable": gettext_lazy("Authsignal gave no answer"),
+    "unreachable": gettext_lazy("Authsignal could not be reached"),
+    "upstream_error": gettext_lazy("Authsignal gave an answer that cannot be right"),
+    "report_only": gettext_lazy("only watched: nothing was stopped"),
+    "enrolment": gettext_lazy("recorded only because the user went to set up an authenticator"),
+}
+
+ANSWERS: dict[str, str | Promise] = {
+    State.ALLOW: gettext_lazy("Authsignal allowed it"),
+    State.CHALLENGE_REQUIRED: gettext_lazy("Authsignal asked for a challenge"),
+    State.BLOCK: gettext_lazy("Authsignal blocked it"),
+    State.REVIEW_REQUIRED: gettext_lazy("Authsignal asked for a review"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that happened."""
+
+    at: datetime
+    title: str | Promise
+    lines: tuple[str, ...] = ()
+    tone: str = ""
+    """'good' (it may go on), 'bad' (it may not), or '' (neither)."""
+
+
+def plain(text: object) -> str:
+    """*text* on one line, with control and direction-changing characters shown as escapes (T71)."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in str(text)
+    )
+
+
+def moment(at: datetime) -> str:
+    """*at* in the reader's time zone and language."""
+    return date_format(timezone.localtime(at), "DATETIME_FORMAT")
+
+
+def reason_of(row: TrackedAction) -> str:
+    """Why the row ended, in words; '' for a row that has no reason."""
+    return str(REASONS.get(row.reason) or plain(row.reason))
+
+
+def has_run_out(row: TrackedAction) -> bool:
+    """Whether a row still waits although its time has passed: it ends when a request next meets it."""
+    return row.status in LIVE and row.expires_at is not None and row.expires_at <= timezone.now()
+
+
+def status_of(row: TrackedAction) -> str:
+    """The status as a reader understands it: what waits in vain has expired."""
+    return _("expired") if has_run_out(row) else str(Status(row.status).label)
+
+
+def standing(row: TrackedAction) -> str:
+    """One sentence on where the action stands now."""
+    until = moment(row.expires_at) if row.expires_at else ""
+    if has_run_out(row):
+        pending = row.status == Status.PENDING
+        return _("The challenge was not passed in time.") if pending else _("Approved, but not used in time.")
+    match row.status:
+        case Status.CREATED:
+            return _("Authsignal was asked, but no answer is recorded.")
+        case Status.PENDING:
+            return _("Waiting until %(time)s for the user to pass the challenge.") % {"time": until}
+        case Status.APPROVED:
+            return _("Approved. Waiting until %(time)s to be used once.") % {"time": until}
+        case Status.REFUSED:
+            return _("Refused: %(reason)s.") % {"reason": reason_of(row)}
+        case Status.VOID:
+            return _("Ended: %(reason)s.") % {"reason": reason_of(row)}
+    if row.reason:
+        return _("The request went on without verification: %(reason)s.") % {"reason": reason_of(row)}
+    return _("Done: the request went on, once.")
+
+
+def story(row: TrackedAction, events: Iterable[ActionEvent]) -> list[Entry]:
+    """Everything that happened to *row*, oldest first."""
+    order, placed = row.created_at, []
+    for step in _steps(row):
+        # A step's time may be the service's: a clock that is behind ours must not put it before what led to it.
+        order = max(order, step.at)
+        placed.append((order, step))
+    placed += [(event.at, _noted(event)) for event in events]
+    return [entry for _order, entry in sorted(placed, key=lambda pair: pair[0])]
+
+
+def _steps(row: TrackedAction) -> Iterator[Entry]:
+    """What the row's timestamps tell, in the order in which it must have happened."""
+    request = _("%(method)s %(route)s") % {"method": plain(row.method), "route": plain(row.route)}
+    watched = () if row.enforced else (_("Not enforced: the answer stops nothing."),)
+    yield Entry(row.created_at, _("The gate met the request"), (request, *watched))
+    if row.answered_at:
+        yield from _answered(row, row.answered_at)
+    if row.approved_at:
+        method = plain(row.verification_method) or _("a method that Authsignal did not name")
+        passed = _("Verified with %(method)s.") % {"method": method}
+        yield Entry(row.approved_at, _("The user passed the challenge"), (passed,), "good")
+    if row.spent_at:
+        yield _spent(row, row.spent_at)
+    if row.ended_at:
+        refused = row.status == Status.REFUSED
+        title = _("Refused") if refused else _("Ended")
+        yield Entry(row.ended_at, title, (_sentence(reason_of(row)),), "bad" if refused else "")
+    if has_run_out(row) and row.expires_at:
+        yield Entry(row.expires_at, _("Time ran out"), (standing(row),), "bad")
+
+
+def _answered(row: TrackedAction, at: datetime) -> Iterator[Entry]:
+    # What the service says later replaces ``remote_state``; only a challenge has a later.
+    state = row.remote_state if row.remote_state_source == "track" else State.CHALLENGE_REQUIRED
+    lines = [_("The user has an authenticator.") if row.is_enrolled else _("The user has no authenticator.")]
+    if row.rule_ids:
+        lines.append(_("Rules: %(rules)s.") % {"rules": plain(", ".join(map(str, row.rule_ids)))})
+    yield Entry(at, ANSWERS.get(state) or _("Authsignal answered %(state)s") % {"state": plain(state)}, tuple(lines))
+    if state == State.CHALLENGE_REQUIRED and row.enforced:
+        yield Entry(at, _("The challenge began"), (_("The user was shown the way to Authsignal's page."),))
+
+
+def _spent(row: TrackedAction, at: datetime) -> Entry:
+    if row.approved_at:
+        return Entry(at, _("The approval was spent"), (_("The request came again and went on, once."),), "good")
+    if row.reason:
+        return Entry(at, _("The request went on without verification"), (_sentence(reason_of(row)),), "bad")
+    return Entry(at, _("The request went on"), (_("No challenge was needed."),), "good")
+
+
+def _noted(event: ActionEvent) -> Entry:
+    lines = (_sentence(str(REASONS.get(event.detail) or plain(event.detail))),) if event.detail else ()
+    return Entry(event.at, _sentence(str(ActionEvent.Kind(event.kind).label), stop=""), lines)
+
+
+def _sentence(text: str, stop: str = ".") -> str:
+    return text[:1].upper() + text[1:] + stop
