@@ -36,9 +36,11 @@ RECENT_ROWS = 5000
 class RecentValuesFilter(admin.AllValuesFieldListFilter):
     """The values of the newest rows: to look for those of millions would cost seconds a page."""
 
-    def __init__(self, field: Any, request: HttpRequest, params: Any, model: Any, model_admin: Any, path: str) -> None:
-        super().__init__(field, request, params, model, model_admin, path)
-        newest = model_admin.get_queryset(request).order_by("-pk").values_list(path, flat=True)[:RECENT_ROWS]
+    def __init__(
+        self, field: Any, request: HttpRequest, params: Any, model: Any, model_admin: Any, field_path: str
+    ) -> None:
+        super().__init__(field, request, params, model, model_admin, field_path)
+        newest = model_admin.get_queryset(request).order_by("-pk").values_list(field_path, flat=True)[:RECENT_ROWS]
         self.lookup_choices: Any = sorted(filter(None, set(newest)))
 
     def choices(self, changelist: Any) -> Iterator[Any]:
