@@ -18,7 +18,11 @@ class TransferForm(forms.ModelForm):
     def __init__(self, *args: Any, account: Account, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["amount"] = forms.DecimalField(
-            min_value=Decimal("0.01"), max_value=account.balance, max_digits=12, decimal_places=2
+            min_value=Decimal("0.01"),
+            max_value=account.balance,
+            max_digits=12,
+            decimal_places=2,
+            error_messages={"max_value": "You have $%(limit_value)s, not more."},
         )
 
 
