@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connection, connections
+from django.test import SimpleTestCase
 
 from django_authsignal.sandbox.rules import Rules
 from django_authsignal.sandbox.server import SandboxServer
@@ -46,6 +47,18 @@ def start_postgresql(config):
         pytest.exit(f"Skipped everything: {error}", returncode=int(REQUIRE_ALL))
     config.add_cleanup(cluster.stop)
     return str(cluster.home)
+
+
+def pytest_collection_modifyitems(config, items):
+    """PostgreSQL repeats what depends on a database; the rest has passed on the first run."""
+    if connections["default"].vendor == "postgresql":
+        config.hook.pytest_deselected(items=[item for item in items if not uses_database(item)])
+        items[:] = filter(uses_database, items)
+
+
+def uses_database(item):
+    fixtures = {"db", "transactional_db"}.intersection(item.fixturenames)
+    return bool(fixtures) or item.get_closest_marker("django_db") or issubclass(item.cls or object, SimpleTestCase)
 
 
 def pytest_report_header():
