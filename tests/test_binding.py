@@ -1,0 +1,354 @@
+"""A fingerprint is the request's content: anything else another, the same content the same (T4)."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from decimal import Decimal
+from urllib.parse import urlencode
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import RequestFactory
+from django.urls import ResolverMatch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from django_authsignal.binding import bind_request, is_form, named_key, route_of
+
+PROFILE = settings(max_examples=50, deadline=None)
+FORM = "application/x-www-form-urlencoded"
+NAMES = st.text(st.sampled_from("ab_é"), min_size=1, max_size=3)
+# As a browser sends them: every line end is CRLF.
+VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=6)
+FIELDS = st.lists(st.tuples(NAMES, VALUES), min_size=1, max_size=4)
+
+
+def arrived(request, route="pay/", *args, **kwargs):
+    request.resolver_match = ResolverMatch(print, args, kwargs, route=route)
+    return request
+
+
+def post(fields, query="", **options):
+    """A form as a browser sends it, in order, repeated names included."""
+    body = urlencode(list(fields))
+    return arrived(RequestFactory().post(f"/pay/?{query}", body, content_type=FORM), **options)
+
+
+def upload(fields, files):
+    return arrived(RequestFactory().post("/pay/", {**fields, **files}))
+
+
+def raw(body, content_type="text/plain", method="POST"):
+    return arrived(RequestFactory().generic(method, "/pay/", body, content_type=content_type))
+
+
+def print_of(request, bind=None):
+    return bind_request(request, bind).fingerprints[0]
+
+
+# Equal requests
+
+
+@given(FIELDS, FIELDS)
+@PROFILE
+def test_equal_requests_have_the_same_fingerprint(fields, query):
+    query = urlencode(query)
+    assert print_of(post(fields, query)) == print_of(post(fields, query))
+
+
+@given(FIELDS, st.sampled_from(["\n", "\r", "\r\n"]))
+@PROFILE
+def test_line_ends_are_the_browsers_business(fields, line_end):
+    def lines(end):
+        return [(name, f"{value}{end}{end}{value}") for name, value in fields]
+
+    assert print_of(post(lines(line_end))) == print_of(post(lines("\r\n")))
+
+
+@given(FIELDS, VALUES)
+@PROFILE
+def test_csrf_and_key_fields_are_no_content(fields, value):
+    more = [("csrfmiddlewaretoken", value), *fields, ("_step_up_key", value)]
+    assert print_of(post(more)) == print_of(post(fields))
+
+
+@given(st.permutations([("a", "1"), ("b", "2"), ("c", "3")]))
+@PROFILE
+def test_order_of_different_fields_means_nothing(fields):
+    assert print_of(post(fields)) == print_of(post([("a", "1"), ("b", "2"), ("c", "3")]))
+
+
+def test_headers_cookies_and_boundary_are_not_bound():
+    one = upload({"a": "1"}, {})
+    other = RequestFactory(headers={"X-Other": "1", "Cookie": "a=b"}).post("/pay/", {"a": "1"})
+    assert print_of(one) == print_of(arrived(other))
+
+
+def test_charset_of_the_form_is_not_bound_but_its_text_is():
+    def form(text, charset):
+        body = f'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n{text}\r\n--x--\r\n'
+        return arrived(
+            RequestFactory().post("/pay/", body, content_type=f"multipart/form-data; boundary=x; charset={charset}")
+        )
+
+    assert print_of(form("é", "latin-1")) == print_of(form("é", "utf-8")) != print_of(form("e", "utf-8"))
+
+
+# Changed requests
+
+
+@given(FIELDS, st.data())
+@PROFILE
+def test_changed_field_is_another_request(fields, data):
+    place = data.draw(st.integers(0, len(fields) - 1))
+    name, value = fields[place]
+    other = data.draw(VALUES)
+    assume(other != value)
+    changed = [*fields[:place], (name, other), *fields[place + 1 :]]
+    assert print_of(post(changed)) != print_of(post(fields))
+
+
+@given(FIELDS, st.data())
+@PROFILE
+def test_added_removed_or_repeated_field_is_another_request(fields, data):
+    name, value = data.draw(st.sampled_from(fields))
+    base = print_of(post(fields))
+    assert print_of(post([*fields, ("new", value)])) != base
+    assert print_of(post([*fields, (name, value)])) != base
+    assert print_of(post(fields[1:])) != base
+
+
+@given(VALUES, VALUES)
+@PROFILE
+def test_order_of_repeated_values_counts(one, other):
+    assume(one != other)
+    assert print_of(post([("a", one), ("a", other)])) != print_of(post([("a", other), ("a", one)]))
+
+
+@given(VALUES, VALUES)
+@PROFILE
+def test_text_cannot_move_between_name_and_value(one, other):
+    assume(one)
+    assert print_of(post([("a", one + other)])) != print_of(post([("a" + one, other)]))
+
+
+@given(FIELDS)
+@PROFILE
+def test_query_order_and_content_count(query):
+    base = print_of(post([], urlencode(query)))
+    assert print_of(post([], urlencode([*query, ("z", "")]))) != base
+    if query[0][0] != query[-1][0]:
+        assert print_of(post([], urlencode([query[-1], *query[1:-1], query[0]]))) != base
+
+
+def test_field_in_the_query_is_not_the_field_in_the_body():
+    assert print_of(post([("a", "1")])) != print_of(post([], "a=1"))
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+def test_method_counts(method):
+    assert print_of(raw("", "", method)) != print_of(raw("", ""))
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["a/", "b/"])), min_size=2, max_size=2, unique=True))
+@PROFILE
+def test_route_and_kwargs_count(places):
+    (one, route), (other, other_route) = places
+    assert print_of(post([], route=route, pk=one)) != print_of(post([], route=other_route, pk=other))
+
+
+def test_unnamed_arguments_of_the_route_count():
+    def at(*args):
+        return arrived(RequestFactory().get("/"), "pay/", *args)
+
+    assert print_of(at("1")) != print_of(at("2")) != print_of(at()) != print_of(at("1", "2"))
+
+
+def test_route_is_the_pattern_and_without_one_the_path():
+    assert route_of(post([], route="pay/<int:pk>/", pk=1)) == "pay/<int:pk>/"
+    one, other = RequestFactory().get("/a/"), RequestFactory().get("/b/")
+    assert (route_of(one), route_of(other)) == ("/a/", "/b/")
+    assert print_of(one) != print_of(other)
+
+
+@given(st.binary(min_size=1, max_size=8), st.binary(min_size=1, max_size=8))
+@PROFILE
+def test_every_byte_of_a_raw_body_counts(one, other):
+    same = print_of(raw(one)) == print_of(raw(other))
+    assert same == (one == other)
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/octet-stream", "text/html", FORM, ""])
+def test_media_type_counts(content_type):
+    assert print_of(raw("a=1", content_type)) != print_of(raw("a=1"))
+
+
+def test_equal_fields_in_another_encoding_are_another_request():
+    assert print_of(upload({"a": "1"}, {})) != print_of(post([("a", "1")]))
+
+
+# Files
+
+
+def a_file(content=b"scan", name="scan.pdf", content_type="application/pdf"):
+    return SimpleUploadedFile(name, content, content_type)
+
+
+@given(st.binary(min_size=1, max_size=20), st.binary(min_size=1, max_size=20))
+@PROFILE
+def test_every_byte_of_a_file_counts(one, other):
+    same = print_of(upload({}, {"f": a_file(one)})) == print_of(upload({}, {"f": a_file(other)}))
+    assert same == (one == other)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {},
+        {"f": a_file(name="other.pdf")},
+        {"f": a_file(content_type="text/html")},
+        {"g": a_file()},
+        {"f": [a_file(), a_file()]},
+    ],
+)
+def test_files_name_type_field_and_number_count(files):
+    assert print_of(upload({"a": "1"}, files)) != print_of(upload({"a": "1"}, {"f": a_file()}))
+
+
+def test_file_is_still_there_for_the_view():
+    request = upload({}, {"f": a_file()})
+    print_of(request)
+    assert request.FILES["f"].read() == b"scan"
+
+
+def test_file_larger_than_memory_is_hashed_in_pieces(settings):
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 10
+    big = b"x" * 200_000
+    one, other = upload({}, {"f": a_file(big)}), upload({}, {"f": a_file(big + b"y")})
+    assert print_of(one) != print_of(other)
+    assert one.FILES["f"].read() == big
+    one.FILES["f"].close()
+    other.FILES["f"].close()
+
+
+# Chosen values
+
+
+def json_request(body, content_type="application/json", query=""):
+    text = body if isinstance(body, str) else json.dumps(body)
+    return arrived(RequestFactory().post(f"/pay/?{query}", text, content_type=content_type))
+
+
+@pytest.mark.parametrize(
+    ("request_", "value"),
+    [
+        (post([("amount", "5"), ("other", "x")]), "5"),
+        (post([("amount", "5"), ("amount", "6")]), ["5", "6"]),
+        (post([("amount", "a\r\nb\rc")]), "a\nb\nc"),
+        (post([], "amount=5"), "5"),
+        (post([], "amount=5&amount=6"), ["5", "6"]),
+        (post([], amount=5), 5),
+        (json_request({"amount": 5}), 5),
+        (json_request('{"amount": 5.10}'), Decimal("5.10")),
+        (json_request({"amount": None}), None),
+        (json_request({"amount": [1, {"a": 2}]}, "application/vnd.api+json"), [1, {"a": 2}]),
+    ],
+)
+def test_named_value_is_found_where_it_was_sent(request_, value):
+    assert bind_request(request_, ["amount"]).values == {"amount": value}
+
+
+@pytest.mark.parametrize(
+    ("request_", "text"),
+    [
+        (post([("other", "5")]), "“amount” is missing"),
+        (post([("amount", "5")], "amount=5"), "more than one place"),
+        (post([("amount", "5")], amount=5), "more than one place"),
+        (json_request({"amount": 5}, query="amount=5"), "more than one place"),
+        (json_request([5]), "is missing"),
+        (json_request(""), "is missing"),
+        (json_request('{"amount": 5}', "text/plain"), "is missing"),
+        (json_request("{"), "could not be read"),
+        (json_request('{"amount": 1, "amount": 2}'), "could not be read"),
+        (json_request('{"a": {"b": 1, "b": 1}, "amount": 2}'), "could not be read"),
+        (json_request('{"amount": NaN}'), "could not be read"),
+        (json_request('{"amount": -Infinity}'), "could not be read"),
+        (json_request('{"amount": 1e9999999999999999999}'), "could not be read"),
+        (json_request('{"amount": ' + "9" * 5000 + "}"), "could not be read"),
+        (json_request("[" * 100_000), "could not be read"),
+        (arrived(RequestFactory().generic("POST", "/", b'{"a": "\xff"}', "application/json")), "could not be read"),
+    ],
+)
+def test_value_that_is_missing_or_ambiguous_cannot_be_bound(request_, text):  # T4
+    with pytest.raises(ValidationError) as caught:
+        bind_request(request_, ["amount"])
+    assert text in caught.value.messages[0]
+
+
+@given(FIELDS, VALUES)
+@PROFILE
+def test_with_named_values_only_they_count(fields, amount):
+    named, others = [("amount", amount)], [(name, value) for name, value in fields if name != "amount"]
+    assert print_of(post([*named, *others]), ["amount"]) == print_of(post(named), ["amount"])
+    assert print_of(post([("amount", amount + "0")]), ["amount"]) != print_of(post(named), ["amount"])
+
+
+def test_named_value_and_everything_are_never_the_same():
+    assert print_of(post([("amount", "5")]), ["amount"]) != print_of(post([("amount", "5")]))
+    assert print_of(post([]), {}) != print_of(post([]), {"amount": None})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("5", 5), (5, Decimal(5)), (Decimal("5.0"), Decimal("5.00")), (True, 1), ("１００", "100")]
+)
+def test_values_of_another_type_are_other_values(one, other):  # T4
+    assert print_of(post([]), {"amount": one}) != print_of(post([]), {"amount": other})
+
+
+def test_function_chooses_from_the_request():
+    bound = bind_request(post([("amount", "5")]), lambda request: {"amount": Decimal(request.POST["amount"])})
+    assert bound.values == {"amount": Decimal(5)}
+    assert bound.fingerprints == bind_request(post([]), {"amount": Decimal(5)}).fingerprints
+
+
+def test_route_method_and_kwargs_count_beside_chosen_values():
+    base = print_of(post([]), {"amount": 5})
+    assert print_of(post([], route="other/"), {"amount": 5}) != base
+    assert print_of(post([], pk=1), {"amount": 5}) != base
+    assert print_of(raw("", "", "PUT"), {"amount": 5}) != base
+
+
+def test_secret_key_rotation_recognises_a_request_bound_before(settings):
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "old", []
+    before = print_of(post([("a", "1")]))
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", ["old"]
+    assert bind_request(post([("a", "1")]), None).fingerprints[1] == before
+    assert before not in bind_request(post([("a", "2")]), None).fingerprints
+
+
+# The named row
+
+
+KEY = "6f9619ff-8b86-4011-b42d-00c04fc964ff"
+
+
+def test_row_is_named_by_field_or_header():
+    assert named_key(post([("_step_up_key", KEY)])) == uuid.UUID(KEY)
+    request = RequestFactory().put("/", headers={"Authsignal-Step-Up": KEY})
+    assert named_key(request) == uuid.UUID(KEY)
+
+
+@pytest.mark.parametrize("text", ["", "1", "None", KEY + "0", "g" * 32, "é" * 32])
+def test_what_is_no_key_names_no_row(text):
+    assert named_key(post([("_step_up_key", text)])) is None
+    assert named_key(RequestFactory().get("/", headers={"Authsignal-Step-Up": text})) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "content_type", "expected"),
+    [("POST", FORM, True), ("PUT", FORM, False), ("POST", "application/json", False), ("GET", "", False)],
+)
+def test_form_is_what_django_parses_as_one(method, content_type, expected):
+    assert is_form(raw("a=1", content_type, method)) is expected
