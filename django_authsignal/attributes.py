@@ -56,13 +56,15 @@ def client_ip(request: HttpRequest) -> str | None:
     address = request.META.get("REMOTE_ADDR", "")
     count = app_settings.TRUSTED_PROXY_COUNT
     if count:
-        hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]
+        forwarded = request.headers.get("X-Forwarded-For")
+        hops = [hop.strip() for hop in forwarded.split(",")] if forwarded else []
         # Each proxy appends its peer: the n-th from the right is what the outermost proxy of ours saw.
         address = hops[-count] if len(hops) >= count else address
     try:
-        return str(ipaddress.ip_address(address))
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return None
+    return None if "%" in str(parsed) else str(parsed)  # a scope id means something on that machine only
 
 
 def _device_id(request: HttpRequest) -> str | None:
@@ -82,8 +84,12 @@ def _checked(extra: Any) -> dict[str, Any]:
         raise ImproperlyConfigured("AUTHSIGNAL_ATTRIBUTES must return a mapping in the wire's names.")
     if reserved := NOT_THE_PROJECTS.intersection(extra):
         raise ImproperlyConfigured(f"AUTHSIGNAL_ATTRIBUTES may not set {', '.join(sorted(reserved))}.")
-    checks = {"email": _is_email, "phoneNumber": _is_phone_number}
-    return {name: value for name, value in extra.items() if name not in checks or checks[name](value)}
+    told = {name: str(value) if name in ("email", "phoneNumber") else value for name, value in extra.items()}
+    if not _is_email(told.get("email")):
+        told.pop("email", None)
+    if not E164.fullmatch(told.get("phoneNumber", "")):
+        told.pop("phoneNumber", None)
+    return told
 
 
 def _is_email(value: Any) -> bool:
@@ -92,7 +98,3 @@ def _is_email(value: Any) -> bool:
     except ValidationError:
         return False
     return True
-
-
-def _is_phone_number(value: Any) -> bool:
-    return E164.fullmatch(str(value)) is not None

@@ -145,7 +145,7 @@ def _json_body(request: HttpRequest) -> Mapping[str, object]:
         return {}
     try:
         body = json.loads(request.body, parse_float=Decimal, parse_constant=_no_constants, object_pairs_hook=_no_twins)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise ValidationError(_("The request's JSON could not be read.")) from error
     return body if isinstance(body, Mapping) else {}
 

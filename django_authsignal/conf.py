@@ -66,6 +66,15 @@ def _function(name: str) -> Callable[..., Any] | None:
     return value
 
 
+def _is_plain_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return usable and not any(mark in url for mark in "@?#")
+
+
 class AppSettings:
     """Read-only view of the project's settings. Each property names its unit and default."""
 
@@ -83,14 +92,7 @@ class AppSettings:
     def API_URL(self) -> str:
         """Base URL of the Server API; ``AUTHSIGNAL_REGION`` (us, au, eu or ca; default us) names a well-known one."""
         url = _text("API_URL") or REGIONS[_choice("REGION", "us", tuple(REGIONS))]
-        parts = urlsplit(url)
-        if (
-            parts.scheme not in ("https", "http")
-            or not parts.hostname
-            or parts.username
-            or parts.query
-            or parts.fragment
-        ):
+        if not _is_plain_url(url):
             raise _wrong("API_URL", "must be an https URL without user, query or fragment.")
         return url
 
@@ -98,10 +100,7 @@ class AppSettings:
     def SITE_URL(self) -> str:
         """Our own origin, such as ``https://bank.example``: where the hosted page sends people back. '' when unset."""
         url = _text("SITE_URL").rstrip("/")
-        parts = urlsplit(url)
-        if url and (
-            parts.scheme not in ("https", "http") or not parts.netloc or parts.username or parts.path or parts.query
-        ):
+        if url and (not _is_plain_url(url) or urlsplit(url).path):
             raise _wrong("SITE_URL", "must be an origin such as 'https://bank.example', without a path.")
         return url
 
@@ -165,7 +164,7 @@ class AppSettings:
     def ALLOWED_CHALLENGE_HOSTS(self) -> tuple[str, ...]:
         """Hosts beside authsignal.com whose hosted pages people may be sent to: your custom domain. Default ()."""
         value = _get("ALLOWED_CHALLENGE_HOSTS", ())
-        if isinstance(value, str) or not all(isinstance(host, str) and host for host in value):
+        if not isinstance(value, list | tuple | set) or not all(isinstance(host, str) and host for host in value):
             raise _wrong("ALLOWED_CHALLENGE_HOSTS", "must be a list of host names.")
         return tuple(value)
 

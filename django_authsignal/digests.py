@@ -29,8 +29,12 @@ def canonical(value: object) -> bytes:
             tag, body = b"y", value
         case None | bool():
             tag, body = b"c", str(value).encode()
-        case int() | float() | Decimal():
-            tag, body = type(value).__name__[:1].encode(), str(value).encode()
+        case int():
+            tag, body = b"i", b"%d" % value
+        case float():
+            tag, body = b"f", float.__repr__(value).encode()
+        case Decimal():
+            tag, body = b"d", Decimal.__str__(value).encode()
         case dt.date() | dt.time() | uuid.UUID():
             tag, body = b"t", str(value).encode()
         case list() | tuple():

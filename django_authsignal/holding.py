@@ -28,8 +28,9 @@ class AskedField:
     name: str
     label: str
     kind: str
-    """The input's type: 'file', 'password' or 'text'."""
+    """'file', 'password', 'text', or 'textarea' for what had several lines."""
     multiple: bool = False
+    required: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +56,10 @@ def hold(request: HttpRequest, key: str, ask_again: Collection[str]) -> HeldForm
         if name in NOT_CONTENT:
             continue
         asks = _is_secret(name) or name in ask_again or sensitive == "__ALL__" or name in sensitive
-        kind = "password" if _is_secret(name) else "text"
-        for value in values:
-            if asks and value:
-                asked.append(AskedField(name, label_of(name), kind))
-            else:
-                hidden.append((name, str(value)))
+        if asks and any(values):
+            asked += [_asked(name, str(value)) for value in values]
+        else:
+            hidden += [(name, str(value)) for value in values]
     return HeldForm(request.get_full_path(), str(request.content_type), hidden, asked, key)
 
 
@@ -68,6 +67,12 @@ def label_of(name: str) -> str:
     """A field's name as a person reads it: 'payeeName' and 'payee_name' become 'Payee name'."""
     words = " ".join(re.split(r"[_\-.\s]+|(?<=[a-z])(?=[A-Z])", name)).strip()
     return words[:1].upper() + words[1:].lower() if words else name
+
+
+def _asked(name: str, value: str) -> AskedField:
+    one_line = "password" if _is_secret(name) else "text"
+    kind = "textarea" if {"\r", "\n"}.intersection(value) else one_line
+    return AskedField(name, label_of(name), kind, required=bool(value))
 
 
 def _is_secret(name: str) -> bool:
@@ -87,6 +92,8 @@ def _reproducible(request: HttpRequest) -> bool:
     """Whether an HTML page in our charset can carry the form's texts there and back."""
     names = {*request.POST, *request.FILES}
     if names & {"", "_charset_"}:  # browsers leave out the one and fill in the other themselves
+        return False
+    if {"\r", "\n"}.intersection("".join(names)):
         return False
     text = "".join(_texts(request))
     try:

@@ -97,7 +97,8 @@ class StepUpPolicy:
         value = getattr(self, name)
         if value is None:
             return
-        if isinstance(value, str) or not all(isinstance(item, str) and item for item in value):
+        names = isinstance(value, Collection) and not isinstance(value, str | bytes)
+        if not names or not all(isinstance(item, str) and item for item in value):
             raise self._wrong(f"{name} must be a list of names, such as {name}=['{value}'].")
         object.__setattr__(self, name, tuple(item.upper() if upper else item for item in value))
 
@@ -125,10 +126,9 @@ class StepUpPolicy:
         overrides: Any = app_settings.ACTIONS.get(self.action)
         if not overrides:
             return self
-        try:
-            return replace(self, **{"action": self.action, **overrides})
-        except TypeError as error:
-            raise self._wrong(f"AUTHSIGNAL_ACTIONS names an unknown argument ({error}).") from error
+        if unknown := set(overrides) - PolicyArguments.__annotations__.keys():
+            raise self._wrong(f"AUTHSIGNAL_ACTIONS gives it no argument {', '.join(sorted(map(repr, unknown)))}.")
+        return replace(self, **overrides)
 
     @property
     def report_only(self) -> bool:
