@@ -23,8 +23,8 @@
     if (!active || !ENDS.includes(word)) return;
     stop();
     show(word);
-    if (document.activeElement.matches("input")) return; // never interrupt typing
-    const next = document.querySelector("#step-up-form input:invalid") || byId("-continue");
+    if (document.activeElement.matches("input, textarea")) return; // never interrupt typing
+    const next = document.querySelector("#step-up-form :is(input, textarea):invalid") || byId("-continue");
     (word !== "spent" && next || byId("-cancel")).focus();
   }
 
