@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
 
 from django.test import Client
+from urllib3 import HTTPResponse
 
 from django_authsignal.models import TrackedAction
 from django_authsignal.testing.adapter import SandboxAdapter
+
+
+ABSENT = object()
 
 
 class Form(HTMLParser):
@@ -69,6 +75,8 @@ class Edge(SandboxAdapter):
         super().__init__(store)
         self._events: list[tuple[str, Callable[[], Any]]] = []
         self.results: list[Any] = []
+        self.members: dict[str, Any] = {}
+        """Members to put into every answer in place of the service's own; ABSENT takes one away."""
 
     def during(self, part: str, event: Callable[[], Any]) -> None:
         """Let *event* happen once, while a call whose path contains *part* is under way."""
@@ -79,4 +87,11 @@ class Edge(SandboxAdapter):
         due = [(part, event) for part, event in self._events if part in request.url]
         self._events = [known for known in self._events if known not in due]
         self.results += [event() for _, event in due]
-        return answer
+        return self._rewritten(request, answer) if self.members else answer
+
+    def _rewritten(self, request: Any, answer: Any) -> Any:
+        members = {**answer.json(), **self.members}
+        body = json.dumps({name: value for name, value in members.items() if value is not ABSENT}).encode()
+        headers = {"Content-Type": "application/json"}
+        raw = HTTPResponse(io.BytesIO(body), headers=headers, status=answer.status_code, preload_content=False)
+        return self.build_response(request, raw)

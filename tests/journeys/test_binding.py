@@ -1,0 +1,267 @@
+"""An approval is for one request: this route, these arguments, this method, this content."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.test.client import encode_multipart
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from django_authsignal.testing import assert_step_up_required, complete_step_up
+
+from .steps import press_continue, row, statuses
+
+FORM = {"amount": "5000", "payee": "Landlord"}
+
+
+@pytest.fixture
+def client(bank, alice):
+    for action in ("act", "names", "number", "upload", "serve"):
+        bank.authsignal.challenge(action)
+    return bank.sign_in(alice)
+
+
+@pytest.mark.parametrize(
+    ("approved", "called"),
+    [
+        ("/act/", "/other/"),  # the same action code, on another route
+        ("/act/", "/act/1/"),
+        ("/act/1/", "/act/2/"),  # the same route, with another argument
+        ("/act/", "/async/"),
+        ("/act/", "/transfer/"),  # another action
+    ],
+)
+def test_approval_of_one_view_does_not_open_another(client, bank, done, approved, called):  # A8 T3
+    challenged = client.post(approved, FORM)
+    complete_step_up(client, challenged)
+    other = client.post(called, FORM)
+    assert_step_up_required(other)
+    assert other.step_up.key != challenged.step_up.key
+    assert (done, bank.ledger) == ([], [])
+    assert client.post(approved, FORM).content == b"done"  # and it is still good for its own
+
+
+def test_approval_of_get_does_not_open_post(client, done):  # A8
+    complete_step_up(client, client.get("/act/"))
+    assert_step_up_required(client.post("/act/"))
+    assert done == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"amount": "9999"},
+        {"payee": "Mallory"},
+        {"amount": "５０００.00"},
+        {"amount": ["5000", "9999"]},
+        {"payee": ["Landlord", "Mallory"]},
+    ],
+)
+def test_approved_transfer_does_not_pay_another(client, bank, change):  # A9 T4
+    complete_step_up(client, bank.transfer(client))
+    bank.transfer(client, **change)
+    assert set(bank.ledger) <= {("Landlord", Decimal(5000))}
+    assert not [payee for payee, _ in bank.ledger if payee != "Landlord"]
+
+
+def form(**changes):
+    return {"data": {**FORM, **changes}}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        form(amount="5001"),
+        form(amount=["5000", "1"]),
+        form(extra=""),
+        {"data": {"amount": "5000"}},
+        form() | {"query_params": {"q": "2"}},
+        {"data": "amount=5000&payee=Landlord", "content_type": "application/x-www-form-urlencoded"},
+        {"data": FORM, "content_type": "application/json"},
+        {"data": "amount=5000&payee=Landlord", "content_type": "text/plain"},
+    ],
+)
+def test_any_other_content_needs_a_challenge_of_its_own(client, done, changed):  # A9 T4
+    challenged = client.post("/act/", FORM)
+    complete_step_up(client, challenged)
+    query = changed.get("query_params")
+    path = "/act/?q=2" if query else "/act/"
+    other = client.post(path, **{name: value for name, value in changed.items() if name != "query_params"})
+    assert_step_up_required(other)
+    assert other.step_up.key != challenged.step_up.key
+    assert done == []
+
+
+@pytest.mark.parametrize("query", ["?a=1&a=2", "?a=2&a=1", "?a=1", "?b=1&a=1", "?a=1&b=1&b=", "?A=1"])
+def test_query_is_bound_in_its_order(client, done, query):  # A9 T4
+    complete_step_up(client, client.get("/act/?a=1&b=1"))
+    assert_step_up_required(client.get(f"/act/{query}"))
+    assert done == []
+    assert client.get("/act/?a=1&b=1").content == b"done"
+
+
+def scan(text=b"page 1", name="scan.pdf", media_type="application/pdf"):
+    return {"scan": SimpleUploadedFile(name, text, media_type)}
+
+
+@pytest.mark.parametrize("changed", [scan(b"page 2"), scan(name="x.pdf"), scan(media_type="text/html"), {}])
+def test_approved_upload_is_this_file(client, done, changed):  # A9 T4
+    complete_step_up(client, client.post("/upload/", scan()))
+    assert_step_up_required(client.post("/upload/", changed))
+    assert done == []
+    assert client.post("/upload/", scan()).content == b"stored"
+    assert done == ["page 1"]  # the view reads the file from its start
+
+
+def test_upload_is_continued_by_choosing_the_file_again(client, done):
+    challenged = client.post("/upload/", scan() | {"note": "mine"})
+    complete_step_up(client, challenged)
+    assert_step_up_required(press_continue(client, challenged, **scan(b"another")))
+    assert press_continue(client, challenged, **scan()).content == b"stored"
+
+
+def test_multipart_form_behind_csrf_protection_is_bound(bank, alice, client, done):  # A9 T4
+    """The CSRF middleware has read the body by then, and `request.body` could not be read any more."""
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(alice)
+    strict.get("/transfer/")
+    headers = {"X-CSRFToken": strict.cookies["csrftoken"].value}
+    complete_step_up(strict, strict.post("/act/", FORM, headers=headers))
+    assert_step_up_required(strict.post("/act/", FORM | {"amount": "9999"}, headers=headers))
+    assert done == []
+    assert strict.post("/act/", FORM, headers=headers).content == b"done"
+
+
+@pytest.mark.parametrize("token", ["", "a" * 64])
+def test_csrf_field_and_line_ends_are_not_content(client, done, token):
+    complete_step_up(client, client.post("/act/", FORM | {"note": "one\ntwo", "csrfmiddlewaretoken": "b" * 64}))
+    again = client.post("/act/", FORM | {"note": "one\r\ntwo", "csrfmiddlewaretoken": token})
+    assert again.content == b"done"
+
+
+def test_other_submission_leaves_the_first_approval_fitting(client, bank):  # A9
+    first = bank.transfer(client, 5000)
+    complete_step_up(client, first)
+    bank.transfer(client, 9000)
+    assert row(first).status == "approved"
+    press_continue(client, first)
+    assert bank.ledger == [("Landlord", Decimal(5000))]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_two_tabs_with_crossed_returns_pay_each_amount_once(client, bank, order):  # A10 T5
+    tabs = [bank.transfer(client, 5000), bank.transfer(client, 6000)]
+    for number in order:
+        complete_step_up(client, tabs[number])
+    for tab in [*tabs, *tabs]:
+        press_continue(client, tab)
+    assert bank.ledger == [("Landlord", Decimal(5000)), ("Landlord", Decimal(6000))]
+
+
+def test_return_approves_its_own_row_and_not_the_newest(client, bank):  # A10 T5
+    tabs = [bank.transfer(client, 5000), bank.transfer(client, 9000)]
+    complete_step_up(client, tabs[0])
+    assert [row(tab).status for tab in tabs] == ["approved", "pending"]
+    assert press_continue(client, tabs[1]).status_code == 403
+    assert bank.ledger == []
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("/names/", {"amount": "5"}),  # missing
+        ("/names/?amount=1", FORM),  # in two places
+        ("/names/Mallory/", FORM),
+    ],
+)
+def test_bound_name_must_stand_in_exactly_one_place(client, bank, done, path, data):  # T4
+    response = client.post(path, data)
+    assert (response.status_code, response.step_up.outcome) == (400, "invalid")
+    assert (done, statuses(), bank.authsignal.requests) == ([], [], [])
+
+
+def test_bound_names_are_read_from_the_route_too(client, done):
+    challenged = client.post("/names/Landlord/", {"amount": "5000"})
+    assert challenged.step_up.values == {"amount": "5000", "payee": "Landlord"}
+    complete_step_up(client, challenged)
+    assert client.post("/names/Landlord/", {"amount": "5000", "note": "not bound"}).content == b"done"
+
+
+@pytest.mark.parametrize("amount", [["5000", "9999"], ["9999", "5000"]])
+def test_every_repeat_of_a_bound_name_is_bound_and_shown(client, done, amount):  # T4
+    complete_step_up(client, client.post("/names/", FORM))
+    doubled = client.post("/names/", FORM | {"amount": amount})
+    assert_step_up_required(doubled)
+    assert doubled.step_up.values["amount"] == amount
+    assert all(value in doubled.content.decode() for value in amount)
+    assert done == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"amount": 5000, "amount": 1, "payee": "Landlord"}',
+        '{"amount": NaN, "payee": "Landlord"}',
+        '{"amount": 5000, "payee": "Landlord"',
+        '["amount", "payee"]',
+        "[" * 100_000,
+    ],
+)
+def test_json_that_parsers_read_differently_is_refused(client, bank, done, body):  # T4
+    assert client.post("/names/", body, content_type="application/json").status_code == 400
+    assert (done, bank.authsignal.requests) == ([], [])
+
+
+def test_bound_json_numbers_stay_numbers_for_the_rules(client, bank):
+    client.post("/names/", '{"amount": 1234.50, "payee": "Landlord"}', content_type="application/json")
+    assert bank.authsignal.requests[-1].payload["custom"] == {"amount": 1234.5, "payee": "Landlord"}
+
+
+def test_function_that_binds_decides_what_counts(client, bank, done):
+    challenged = client.post("/number/", {"amount": "5000", "note": "a"})
+    assert bank.authsignal.requests[-1].payload["custom"] == {"amount": 5000}
+    complete_step_up(client, challenged)
+    assert_step_up_required(client.post("/number/", {"amount": "5001"}))
+    assert client.post("/number/", {"amount": "05000"}).content == b"done"
+
+
+def test_call_in_a_service_binds_its_own_values(client, done):
+    complete_step_up(client, client.post("/service/", {"amount": "5"}))
+    assert_step_up_required(client.post("/service/", {"amount": "6"}))
+    assert done == []
+    assert client.post("/service/", {"amount": "5"}).content == b"done"
+
+
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=6)
+fields = st.dictionaries(
+    texts.filter(lambda name: name.strip() not in ("", "csrfmiddlewaretoken", "_step_up_key")),
+    st.lists(texts, min_size=1, max_size=3),
+    max_size=3,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(approved=fields, sent=fields, multipart=st.booleans())
+def test_no_form_but_the_approved_one_is_carried_out(client, settings, approved, sent, multipart):  # A9 T4
+    """Equal content fits however it is encoded anew; any other content never does."""
+    from django_authsignal.models import TrackedAction
+
+    TrackedAction.objects.all().delete()
+    as_sent = {"data": encode_form(approved, multipart), "content_type": form_type(multipart)}
+    complete_step_up(client, client.post("/act/", **as_sent))
+    as_sent["data"] = encode_form(sent, multipart)
+    assert (client.post("/act/", **as_sent).content == b"done") is (sent == approved)
+
+
+def form_type(multipart):
+    return "multipart/form-data; boundary=edge" if multipart else "application/x-www-form-urlencoded"
+
+
+def encode_form(data, multipart):
+    from django.utils.http import urlencode
+
+    return encode_multipart("edge", data) if multipart else urlencode(data, doseq=True)

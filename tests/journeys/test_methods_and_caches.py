@@ -1,0 +1,157 @@
+"""Methods that must do nothing, strangers, forgeries, and caches that must keep nothing."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from django_authsignal.testing import assert_step_up_required, complete_step_up
+
+from .steps import press_continue, statuses
+
+
+@pytest.fixture
+def client(bank, alice):
+    for action in ("act", "window", "serve"):
+        bank.authsignal.challenge(action)
+    return bank.sign_in(alice)
+
+
+@pytest.mark.parametrize("path", ["/act/", "/async/", "/posts/", "/window/", "/transfer/", "/fail/mixin/"])
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE"])
+def test_harmless_methods_are_never_tracked_or_run(bank, client, done, path, method):  # A23 T32
+    response = client.generic(method, path)
+    assert response.status_code == (405 if method == "TRACE" else 200)
+    assert (response.content, "POST" in response["Allow"]) == (b"", True)
+    assert (done, statuses(), bank.authsignal.requests) == ([], [], [])
+
+
+@pytest.mark.parametrize("state", ["pending", "approved"])
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE"])
+def test_harmless_methods_burn_nothing(bank, client, done, state, method):  # A23 T32
+    challenged = client.post("/act/")
+    if state == "approved":
+        complete_step_up(client, challenged)
+    calls = len(bank.authsignal.requests)
+    client.generic(method, "/act/", "_step_up_key=" + str(challenged.step_up.key))
+    assert (statuses(), done, len(bank.authsignal.requests)) == ([state], [], calls)
+    if state == "approved":
+        assert client.post("/act/").content == b"done"
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE"])
+def test_call_in_a_service_refuses_them_too(bank, client, done, method):  # A23 T32
+    assert client.generic(method, "/service/").status_code >= 400
+    assert (done, statuses(), bank.authsignal.requests) == ([], [], [])
+
+
+@pytest.mark.parametrize("header", ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"])
+@pytest.mark.parametrize(("sent", "pretended"), [("POST", "GET"), ("POST", "HEAD"), ("GET", "OPTIONS")])
+def test_method_override_is_ignored(bank, client, done, header, sent, pretended):  # A23 T32
+    assert_step_up_required(client.generic(sent, "/act/?_method=" + pretended, headers={header: pretended}))
+    assert (done, statuses()) == ([], ["pending"])
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_other_unsafe_methods_are_gated_or_refused(client, done, method):  # T32
+    assert client.generic(method, "/posts/").status_code == 405
+    assert_step_up_required(client.generic(method, "/act/"))
+    assert done == []
+
+
+def test_safe_method_that_the_policy_leaves_out_passes(bank, client, done):
+    assert client.get("/posts/").content == b"done"
+    assert_step_up_required(client.post("/posts/"))
+    assert done == ["/posts/"]
+
+
+@pytest.mark.parametrize("purpose", ["prefetch", "prefetch;prerender"])
+def test_prefetch_starts_nothing(bank, client, done, purpose):  # T49
+    assert client.get("/act/", headers={"Sec-Purpose": purpose}).status_code == 503
+    assert (done, statuses(), bank.authsignal.requests) == ([], [], [])
+
+
+@pytest.mark.parametrize("path", ["/act/", "/async/", "/window/", "/service/", "/service/async/", "/fail/mixin/"])
+def test_stranger_is_sent_to_sign_in_and_not_tracked(bank, done, path):  # T34
+    response = Client().post(path)
+    assert (response.status_code, response["Location"]) == (302, f"/sign-in/?next={path}")
+    assert (done, statuses(), bank.authsignal.requests) == ([], [], [])
+
+
+def test_strange_script_is_answered_401(bank, done):  # T34
+    response = Client().post("/act/", {}, headers={"Accept": "application/json"})
+    assert (response.status_code, response.json()["code"]) == (401, "step_up_login")
+    assert (done, bank.authsignal.requests) == ([], [])
+
+
+def test_forged_cross_site_post_starts_nothing(bank, alice):  # A24 T28
+    strict = bank.sign_in(alice, enforce_csrf_checks=True)
+    assert bank.transfer(strict).status_code == 403
+    assert (bank.ledger, statuses(), bank.authsignal.requests) == ([], [], [])
+
+
+def test_forged_cross_site_post_spends_no_approval(bank, alice):  # A24 T27
+    strict = bank.sign_in(alice, enforce_csrf_checks=True)
+    strict.get("/transfer/")
+    proof = {"csrfmiddlewaretoken": strict.cookies["csrftoken"].value}
+    holding = bank.transfer(strict, **proof)
+    complete_step_up(strict, holding)
+    assert bank.transfer(strict, _step_up_key=str(holding.step_up.key)).status_code == 403
+    assert (bank.ledger, statuses()) == ([], ["approved"])
+    press_continue(strict, holding)  # its form carries a CSRF token
+    assert len(bank.ledger) == 1
+
+
+def pages(bank, client):
+    """Each kind of answer that the gate makes, once."""
+    challenged = client.get("/act/?page=1")
+    holding = client.post("/act/")
+    bank.authsignal.block("act")
+    blocked = client.post("/act/?blocked")
+    back = complete_step_up(client, holding)
+    yield from (challenged, holding, blocked, back, client.get(back["Location"]))
+    yield client.get("/step-up/enrol/")
+    yield client.post("/act/?json", {}, headers={"Accept": "application/json"})
+    yield Client().get("/act/")
+    yield client.head("/act/")
+    yield Client().get(holding.context["status_url"])
+
+
+def test_every_answer_of_the_gate_is_private_unframed_and_unreferred(bank, client):  # A25 T31 T33
+    for page in pages(bank, client):
+        assert {"private", "no-store"} <= {word.strip() for word in page["Cache-Control"].split(",")}
+        assert page["Referrer-Policy"] == "no-referrer"
+        assert page["X-Frame-Options"] == "DENY"
+        assert page["Cross-Origin-Opener-Policy"] == "same-origin-allow-popups"
+        assert {"Accept", "Cookie", "HX-Request"} <= {word.strip() for word in page["Vary"].split(",")}
+
+
+@pytest.mark.parametrize("path", ["/act/", "/async/", "/window/", "/profile/"])
+def test_protected_answer_is_private_and_not_stored(bank, client, done, path):  # A25 T31
+    form = {"first_name": "Ann", "email": "ann@bank.example"}
+    complete_step_up(client, client.post(path, form))
+    page = client.post(path, form)
+    assert page.status_code in (200, 302)
+    assert {"private", "no-store"} <= {word.strip() for word in page["Cache-Control"].split(",")}
+    assert "Cookie" in page["Vary"]
+
+
+def test_cache_outside_the_gate_keeps_nothing(bank, client, bob, done):  # T31
+    complete_step_up(client, client.get("/cached/"))
+    assert [client.get("/cached/").content for _ in range(2)] == [b"done", b"done"]
+    assert len(done) == 2
+    assert_step_up_required(bank.sign_in(bob).get("/cached/"))
+    assert Client().get("/cached/").status_code == 302
+
+
+def test_site_wide_cache_keeps_nothing(bank, alice, bob, done, settings):  # T31
+    settings.MIDDLEWARE = [
+        "django.middleware.cache.UpdateCacheMiddleware",
+        *settings.MIDDLEWARE,
+        "django.middleware.cache.FetchFromCacheMiddleware",
+    ]
+    bank.authsignal.challenge("window")
+    client = bank.sign_in(alice)
+    complete_step_up(client, client.get("/window/"))
+    assert [client.get("/window/").content for _ in range(2)] == [b"done", b"done"]
+    assert (len(done), bank.sign_in(bob).get("/window/").status_code) == (2, 302)
