@@ -38,6 +38,8 @@ class Client:
     TypeError, before anything is sent, for ids that cannot be a path segment and values that JSON cannot hold.
     """
 
+    _url = ""
+
     def __init__(
         self,
         api_key: str,
@@ -66,7 +68,8 @@ class Client:
         Members of *payload* and *query* that are None are left out.
         """
         payload = None if payload is None else Payload(payload)
-        return accept(self._send(method, segments, payload, Payload(query or {})))
+        query = Payload(query or {})
+        return accept(self._send(method, segments, payload, query))
 
     def track_action(self, user_id: Id, action_code: str, payload: Members | None = None) -> Tracked:
         """Tell the service that a user performs an action, and get its decision (POST ``/users/…/actions/…``).

@@ -131,13 +131,13 @@ class DeadlineAdapter(HTTPAdapter):
 
     def __init__(self) -> None:
         super().__init__(pool_connections=1, pool_maxsize=_MOST_CONNECTIONS)
-        self._pool: HTTPConnectionPool | None = None
+        self._pool: Any = None
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
 
-    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> HTTPConnectionPool:
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
         self._pool = self._pool or super().get_connection_with_tls_context(*args, **options)
         return self._pool
 

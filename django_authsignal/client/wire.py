@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 from .errors import UnexpectedAnswer
@@ -45,9 +46,11 @@ class Reader:
     def __init__(self, wire: object, method: str, route: str) -> None:
         self._method = method
         self._route = route
-        if not isinstance(wire, dict):
+        self.wire: dict[str, Any] = wire if isinstance(wire, dict) else {}
+        expected = self.wire is wire
+        del wire  # tracebacks show local variables
+        if not expected:
             self.fail("an object was expected")
-        self.wire: dict[str, Any] = wire
 
     def fail(self, reason: str) -> NoReturn:
         raise UnexpectedAnswer(self._method, self._route, reason)
@@ -59,7 +62,7 @@ class Reader:
         # Exact types, as isinstance(True, int) holds.
         if type(value) is kind:
             return value
-        del value  # it may be an address, and tracebacks show local variables
+        del value  # as in __init__
         return self.fail(f"{name} is not of type {kind.__name__}")
 
     def required(self, name: str, kind: type[T]) -> T:
@@ -76,9 +79,10 @@ class Reader:
 
     def texts(self, name: str) -> tuple[str, ...]:
         values = tuple(self.optional(name, list) or ())
-        return (
-            values if all(isinstance(value, str) for value in values) else self.fail(f"{name} is not a list of texts")
-        )
+        if all(isinstance(value, str) for value in values):
+            return values
+        del values  # as in __init__
+        return self.fail(f"{name} is not a list of texts")
 
     def moment(self, name: str) -> datetime | None:
         """An ISO 8601 time with its offset, as an aware datetime."""
@@ -107,7 +111,8 @@ class Reader:
         return Reader(self.wire.get(name), self._method, self._route)
 
     def inners(self, name: str) -> list[Reader]:
-        return [Reader(wire, self._method, self._route) for wire in self.required(name, list)]
+        # No loop variable: before Python 3.12 a comprehension is a frame with variables of its own.
+        return [*map(partial(Reader, method=self._method, route=self._route), self.required(name, list))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
