@@ -13,15 +13,16 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from django_authsignal import timeline
 from django_authsignal.models import TrackedAction
-from django_authsignal.statuses import Status
 
 if TYPE_CHECKING:
     TrackedActionModelAdmin = admin.ModelAdmin[TrackedAction]
@@ -53,7 +54,7 @@ class TrackedActionAdmin(TrackedActionModelAdmin):
     """Newest first, and for each row its story. The columns that identify a browser or a request are never shown."""
 
     actions = None
-    list_display = ["created_at", "who", "action", "standing", "remote_state", "verified_with", "why"]
+    list_display = ["when", "who", "action", "standing", "why", "remote_state", "verified_with"]
     list_filter = [
         "status",
         ("remote_state", RecentValuesFilter),
@@ -125,12 +126,16 @@ class TrackedActionAdmin(TrackedActionModelAdmin):
         if obj is not None:
             context.update(
                 standing=timeline.standing(obj),
-                tone=_tone(obj),
+                tone=timeline.tone_of(obj),
                 status=timeline.status_of(obj),
                 story=timeline.story(obj, obj.events.all()),
                 facts=_facts(obj),
             )
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    @admin.display(description=gettext_lazy("created at"))
+    def when(self, row: TrackedAction) -> str:
+        return date_format(localtime(row.created_at), "SHORT_DATETIME_FORMAT")
 
     @admin.display(description=gettext_lazy("user"))
     def who(self, row: TrackedAction) -> str:
@@ -139,7 +144,7 @@ class TrackedActionAdmin(TrackedActionModelAdmin):
     @admin.display(description=gettext_lazy("status"))
     def standing(self, row: TrackedAction) -> SafeString:
         return format_html(
-            '<span class="authsignal-status" data-tone="{}">{}</span>', _tone(row), timeline.status_of(row)
+            '<span class="authsignal-status authsignal-{}">{}</span>', timeline.tone_of(row), timeline.status_of(row)
         )
 
     @admin.display(description=gettext_lazy("verified with"), empty_value="")
@@ -166,15 +171,6 @@ def _who(row: TrackedAction) -> str:
     if row.user is None:
         return _("%(id)s (no account any more)") % {"id": timeline.plain(row.authsignal_user_id)}
     return timeline.plain(row.user.get_username())
-
-
-def _tone(row: TrackedAction) -> str:
-    """How a status looks; the word beside it says the same."""
-    if row.status == Status.REFUSED or (row.status == Status.SPENT and row.reason):
-        return "bad"
-    if timeline.has_run_out(row):
-        return ""
-    return {Status.SPENT: "good", Status.APPROVED: "good", Status.PENDING: "waiting"}.get(Status(row.status), "")
 
 
 def _facts(row: TrackedAction) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ from django_authsignal.client import State
 from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.statuses import LIVE, Status
 
-__all__ = ["Entry", "has_run_out", "moment", "plain", "reason_of", "standing", "status_of", "story"]
+__all__ = ["Entry", "has_run_out", "moment", "plain", "reason_of", "standing", "status_of", "story", "tone_of"]
 
 REASONS: dict[str, str | Promise] = {
     "block": gettext_lazy("a rule at Authsignal blocks it"),
@@ -36,7 +36,7 @@ REASONS: dict[str, str | Promise] = {
     "unavailable": gettext_lazy("Authsignal gave no answer"),
     "unreachable": gettext_lazy("Authsignal could not be reached"),
     "upstream_error": gettext_lazy("Authsignal gave an answer that cannot be right"),
-    "report_only": gettext_lazy("only watched: nothing was stopped"),
+    "report_only": gettext_lazy("only watched, nothing was stopped"),
     "enrolment": gettext_lazy("recorded only because the user went to set up an authenticator"),
 }
 
@@ -55,8 +55,8 @@ class Entry:
     at: datetime
     title: str | Promise
     lines: tuple[str, ...] = ()
-    tone: str = ""
-    """'good' (it may go on), 'bad' (it may not), or '' (neither)."""
+    tone: str = "plain"
+    """How it looks: 'good' (it may go on), 'bad' (it may not), 'note' (worth a look) or 'plain'."""
 
 
 def plain(text: object) -> str:
@@ -85,6 +85,15 @@ def has_run_out(row: TrackedAction) -> bool:
 def status_of(row: TrackedAction) -> str:
     """The status as a reader understands it: what waits in vain has expired."""
     return _("expired") if has_run_out(row) else str(Status(row.status).label)
+
+
+def tone_of(row: TrackedAction) -> str:
+    """How the status looks, as an ``Entry.tone``; the word beside it says the same."""
+    if row.status == Status.REFUSED or (row.status == Status.SPENT and row.reason):
+        return "bad"
+    if has_run_out(row):
+        return "plain"
+    return {Status.SPENT: "good", Status.APPROVED: "good", Status.PENDING: "note"}.get(Status(row.status), "plain")
 
 
 def standing(row: TrackedAction) -> str:
@@ -136,7 +145,7 @@ def _steps(row: TrackedAction) -> Iterator[Entry]:
     if row.ended_at:
         refused = row.status == Status.REFUSED
         title = _("Refused") if refused else _("Ended")
-        yield Entry(row.ended_at, title, (_sentence(reason_of(row)),), "bad" if refused else "")
+        yield Entry(row.ended_at, title, (_sentence(reason_of(row)),), "bad" if refused else "plain")
     if has_run_out(row) and row.expires_at:
         yield Entry(row.expires_at, _("Time ran out"), (standing(row),), "bad")
 
@@ -162,7 +171,7 @@ def _spent(row: TrackedAction, at: datetime) -> Entry:
 
 def _noted(event: ActionEvent) -> Entry:
     lines = (_sentence(str(REASONS.get(event.detail) or plain(event.detail))),) if event.detail else ()
-    return Entry(event.at, _sentence(str(ActionEvent.Kind(event.kind).label), stop=""), lines)
+    return Entry(event.at, _sentence(str(ActionEvent.Kind(event.kind).label), stop=""), lines, "note")
 
 
 def _sentence(text: str, stop: str = ".") -> str:
