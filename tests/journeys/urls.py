@@ -50,6 +50,5 @@ urlpatterns = [
     path("fail/post/", views.PostPayAndFail.as_view()),
     path("service/", views.service),
     path("service/async/", views.async_service),
-    path("service/transaction/", views.service_in_transaction),
     path("service/careless/", views.careless_service),
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -58,18 +60,14 @@ class PostPayAndFail(View):
 
 
 def service(request: HttpRequest) -> HttpResponse:
-    require_step_up(request, "serve", bind={"amount": request.POST.get("amount", "1")})
-    return act(request)
+    with transaction.atomic() if "atomic" in request.GET else nullcontext():
+        require_step_up(request, "serve", bind={"amount": request.POST.get("amount", "1")})
+        return act(request)
 
 
 async def async_service(request: HttpRequest) -> HttpResponse:
     await arequire_step_up(request, "serve", bind={"amount": request.POST.get("amount", "1")})
     return act(request)
-
-
-def service_in_transaction(request: HttpRequest) -> HttpResponse:
-    with transaction.atomic():
-        return service(request)
 
 
 def careless_service(request: HttpRequest) -> HttpResponse:
