@@ -127,8 +127,14 @@ def test_pages_offer_no_field_and_no_button(admin_client, pending):  # T67
     )
 
 
+def test_whatever_takes_a_row_with_it_can_still_be_deleted(rf, admin_user):
+    """``has_delete_permission`` is Django's own: False would forbid deleting such objects in the admin."""
+    request = rf.get("/")
+    request.user = admin_user
+    assert admin.site.get_model_admin(TrackedAction).has_delete_permission(request)
+
+
 def test_deleting_a_user_keeps_the_history(admin_client, alice, pending):
-    """``has_delete_permission`` is Django's own, so no user becomes undeletable."""
     alice.account.delete()
     url = reverse("admin:auth_user_delete", args=[alice.pk])
     assert admin_client.post(url, {"post": "yes"}).status_code == 302
@@ -222,9 +228,8 @@ def test_list_is_newest_first_and_tells_who_what_and_why(admin_client, make_row)
         assert text in response.text
 
 
-def test_list_cannot_be_sorted_by_columns_without_an_index(admin_client, make_row):
-    rows = [make_row(action=action) for action in ("b", "a", "c")]
-    assert found(admin_client, o="3") == [row.pk for row in reversed(rows)]
+def test_list_offers_no_sorting_by_columns_without_an_index(admin_client, pending):
+    assert "?o=" not in admin_client.get(LIST).text
 
 
 def test_a_row_that_waits_in_vain_is_listed_as_expired(admin_client, make_row):
