@@ -82,8 +82,7 @@ def post(fields, path="/pay/", encode=urlencode):
 
 def typed_by(request):
     """What the user filled in before, value by value."""
-    texts = {name: [text for text in texts if text] for name, texts in request.POST.lists()}
-    return texts | dict(request.FILES.lists())
+    return {**{name: list(texts) for name, texts in request.POST.lists()}, **dict(request.FILES.lists())}
 
 
 def same(request, other):

@@ -1,0 +1,244 @@
+"""Every check by its number, and none of them on a project that is right."""
+
+from __future__ import annotations
+
+import functools
+from io import StringIO
+
+import pytest
+from django.contrib.auth.decorators import login_required
+from django.core import checks
+from django.core.management import CommandError, call_command
+from django.http import HttpResponse
+from django.urls import include, path
+from django.views import View
+from django.views.decorators.cache import cache_page
+from django.views.decorators.csrf import csrf_exempt
+
+from django_authsignal.decorators import step_up_required
+from django_authsignal.mixins import StepUpRequiredMixin
+from django_authsignal.policy import StepUpPolicy
+
+OURS = path("step-up/", include("django_authsignal.urls"))
+LOGIN = path("login/", lambda request: None, name="login")
+LIVE = {
+    "AUTHSIGNAL_SECRET": "c2VjcmV0",
+    "AUTHSIGNAL_API_URL": "https://api.authsignal.com/v1",
+    "AUTHSIGNAL_SITE_URL": "https://bank.example",
+    "AUTHSIGNAL_ALLOW_SANDBOX": False,
+    "DEBUG": False,
+}
+
+
+@pytest.fixture(autouse=True)
+def good(settings):
+    """A project in production with nothing to complain about."""
+    for name, value in LIVE.items():
+        setattr(settings, name, value)
+
+
+def found(number=None):
+    """Ids of ours that the checks report, or the only message of that number."""
+    messages = [message for message in checks.run_checks(tags=["authsignal"]) if message.id.startswith("authsignal.")]
+    if number is None:
+        return [message.id.removeprefix("authsignal.") for message in messages]
+    (message,) = (message for message in messages if message.id == f"authsignal.{number}")
+    assert message.hint
+    return message
+
+
+def view(request):
+    return HttpResponse()
+
+
+def site(settings, *views):
+    settings.ROOT_URLCONF = (OURS, LOGIN, *(path(f"view{place}/", one) for place, one in enumerate(views)))
+
+
+def test_good_project_is_silent(settings):
+    assert found() == []
+    settings.DEBUG = True
+    assert found() == []
+
+
+def test_example_project_is_silent_in_development(settings):
+    settings.DEBUG = True
+    settings.AUTHSIGNAL_SECRET, settings.AUTHSIGNAL_API_URL = "sandbox_demo", "http://localhost:8001/v1"
+    settings.AUTHSIGNAL_SITE_URL = ""
+    assert found() == []
+
+
+def test_checks_run_with_manage_py_check(settings, db):
+    settings.AUTHSIGNAL_SECRET = ""
+    with pytest.raises(CommandError, match=r"authsignal\.E001"):
+        call_command("check", stdout=StringIO(), stderr=StringIO())
+
+
+@pytest.mark.parametrize(
+    ("number", "changes", "text"),
+    [
+        ("E001", {"AUTHSIGNAL_SECRET": ""}, "AUTHSIGNAL_SECRET must hold"),
+        ("E001", {"AUTHSIGNAL_SECRET": "with space "}, "AUTHSIGNAL_SECRET must hold"),
+        ("E002", {"AUTHSIGNAL_SECRET": "sandbox_demo"}, "disagree"),
+        ("E002", {"AUTHSIGNAL_API_URL": "http://localhost:8001"}, "disagree"),
+        (
+            "E002",
+            {"AUTHSIGNAL_SECRET": "sandbox_demo", "AUTHSIGNAL_API_URL": "http://localhost:8001"},
+            "needs DEBUG = True",
+        ),
+        ("E003", {"AUTHSIGNAL_API_URL": "api.authsignal.com"}, "must be an https URL"),
+        ("E003", {"AUTHSIGNAL_API_URL": "https://["}, "must be an https URL"),
+        ("E003", {"AUTHSIGNAL_API_URL": "http://api.authsignal.com"}, "must be an https URL"),
+        ("E003", {"AUTHSIGNAL_API_URL": "", "AUTHSIGNAL_REGION": "moon"}, "AUTHSIGNAL_REGION must be one of"),
+        ("E004", {"AUTHSIGNAL_SITE_URL": ""}, "is not set"),
+        ("E004", {"AUTHSIGNAL_SITE_URL": "bank.example"}, "must be an origin"),
+        ("E004", {"AUTHSIGNAL_SITE_URL": "https://["}, "must be an origin"),
+        ("E004", {"AUTHSIGNAL_SITE_URL": "http://bank.example"}, "is not https"),
+        ("E005", {"AUTHSIGNAL_ACTIONS": {"pay": {"max_agee": 60}}}, "max_agee"),
+        ("E005", {"AUTHSIGNAL_ACTIONS": {"pay": {"max_age": "60"}}}, "max_age must be whole seconds"),
+        ("E005", {"AUTHSIGNAL_ACTIONS": {"not a code": {}}}, "is no action code"),
+        ("E005", {"AUTHSIGNAL_ACTIONS": ["pay"]}, "must map action codes"),
+        ("E006", {"AUTHSIGNAL_TENANT_ID": 5}, "AUTHSIGNAL_TENANT_ID"),
+        ("E006", {"AUTHSIGNAL_MODE": "off"}, "AUTHSIGNAL_MODE"),
+        ("E006", {"AUTHSIGNAL_TIMEOUT": 60}, "AUTHSIGNAL_TIMEOUT"),
+        ("E006", {"AUTHSIGNAL_UNENROLLED": "pass"}, "AUTHSIGNAL_UNENROLLED"),
+        ("E006", {"AUTHSIGNAL_APPROVAL_TTL": 3600}, "AUTHSIGNAL_APPROVAL_TTL"),
+        ("E006", {"AUTHSIGNAL_CHALLENGE_TTL": 3600}, "AUTHSIGNAL_CHALLENGE_TTL"),
+        ("E006", {"AUTHSIGNAL_TRUSTED_PROXY_COUNT": -1}, "AUTHSIGNAL_TRUSTED_PROXY_COUNT"),
+        ("E006", {"AUTHSIGNAL_USER_ID": "no.where"}, "AUTHSIGNAL_USER_ID"),
+        ("E006", {"AUTHSIGNAL_ATTRIBUTES": 5}, "AUTHSIGNAL_ATTRIBUTES"),
+        ("E006", {"AUTHSIGNAL_ALLOWED_CHALLENGE_HOSTS": "one.example"}, "AUTHSIGNAL_ALLOWED_CHALLENGE_HOSTS"),
+        ("E006", {"AUTHSIGNAL_ADAPTER": "no.where"}, "no"),
+        ("E007", {"USE_TZ": False}, "USE_TZ is False"),
+        ("E009", {"LOGIN_URL": "nowhere"}, "LOGIN_URL 'nowhere' leads nowhere"),
+        ("E011", {"ROOT_URLCONF": (path("x/", view),)}, "are not included"),
+    ],
+)
+def test_wrong_setting_has_its_number(settings, number, changes, text):
+    for name, value in changes.items():
+        setattr(settings, name, value)
+    assert text in found(number).msg
+
+
+def test_site_without_https_is_fine_in_development_and_in_test_runs(settings):
+    settings.AUTHSIGNAL_SITE_URL = "http://localhost:8000"
+    settings.DEBUG = True
+    assert found() == []
+    settings.DEBUG, settings.AUTHSIGNAL_ALLOW_SANDBOX = False, True
+    assert found() == []
+
+
+@pytest.mark.parametrize("login_url", ["/accounts/login/", "login", "https://sso.example/login"])
+def test_login_page_may_be_a_name_a_path_or_elsewhere(settings, login_url):
+    settings.LOGIN_URL = login_url
+    assert found() == []
+
+
+@pytest.mark.parametrize("app", ["django.contrib.sessions", "django.contrib.auth"])
+def test_missing_app_is_E008(settings, app):  # noqa: N802
+    settings.INSTALLED_APPS = [name for name in settings.INSTALLED_APPS if name not in (app, "django.contrib.admin")]
+    assert app in found("E008").msg
+
+
+def test_user_model_without_an_auth_hash_is_E012(settings, monkeypatch):  # noqa: N802
+    from django.contrib.auth.base_user import AbstractBaseUser
+
+    monkeypatch.delattr(AbstractBaseUser, "get_session_auth_hash")
+    assert "get_session_auth_hash" in found("E012").msg
+
+
+# Views
+
+
+def test_guarded_views_that_are_right_are_silent(settings):
+    class Page(StepUpRequiredMixin, View):
+        step_up = StepUpPolicy("page", methods=["POST"])
+
+    site(settings, step_up_required("a")(view), step_up_required("b", max_age=60)(view), Page.as_view(), view)
+    assert found() == []
+
+
+def test_window_on_cookie_sessions_is_E010(settings):  # noqa: N802
+    site(settings, step_up_required("look", max_age=60)(view), step_up_required("pay")(view))
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    assert "'view0/' (action 'look') opens a window" in found("E010").msg
+
+
+def test_window_by_central_setting_is_seen_too(settings):
+    site(settings, step_up_required("pay")(view))
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    settings.AUTHSIGNAL_ACTIONS = {"pay": {"max_age": 60}}
+    assert found() == ["E010"]
+
+
+def test_gate_without_csrf_protection_is_E013(settings):  # noqa: N802
+    site(settings, csrf_exempt(step_up_required("pay")(view)))
+    assert "csrf_exempt" in found("E013").msg
+
+
+@pytest.mark.parametrize("central", [True, False])
+def test_passing_during_an_outage_is_W001(settings, central):  # noqa: N802
+    argument = {"on_unavailable": "allow"}
+    site(settings, step_up_required("pay", **({} if central else argument))(view))
+    settings.AUTHSIGNAL_ACTIONS = {"pay": argument} if central else {}
+    assert "while Authsignal cannot be reached" in found("W001").msg
+    assert found() == ["W001"]
+
+
+@pytest.mark.parametrize("central", [True, False])
+def test_passing_without_an_authenticator_is_W002(settings, central):  # noqa: N802
+    site(settings, step_up_required("pay", unenrolled=None if central else "allow")(view))
+    settings.AUTHSIGNAL_UNENROLLED = "allow" if central else "enrol"
+    assert "without any authenticator" in found("W002").msg
+
+
+@pytest.mark.parametrize(
+    "outside",
+    [
+        lambda gated: cache_page(60)(gated),
+        lambda gated: login_required(cache_page(60)(gated)),
+        lambda gated: cache_page(60)(login_required(gated)),
+    ],
+)
+def test_cache_outside_the_gate_is_W003(settings, outside):  # noqa: N802 - T31
+    site(settings, outside(step_up_required("pay")(view)))
+    assert "cache_page() outside the gate" in found("W003").msg
+
+
+def test_cache_inside_the_gate_is_silent(settings):
+    site(settings, login_required(step_up_required("pay")(cache_page(60)(view))))
+    assert found() == []
+
+
+class Traced:
+    """A decorator that is an object, as tracing libraries have them."""
+
+    def __init__(self, view):
+        self.view = view
+        functools.update_wrapper(self, view)
+
+    def __call__(self, request):
+        return self.view(request)
+
+
+def test_decorator_of_any_kind_may_stand_outside_the_gate(settings):
+    site(settings, Traced(step_up_required("pay")(view)), Traced(cache_page(60)(step_up_required("pay")(view))))
+    assert found() == ["W003"]
+
+
+def test_included_urls_are_looked_through(settings):
+    inner = [path("inner/", csrf_exempt(step_up_required("pay")(view)))]
+    settings.ROOT_URLCONF = (OURS, LOGIN, path("outer/", include(inner)))
+    assert "'outer/inner/'" in found("E013").msg
+
+
+def test_central_setting_that_contradicts_its_view_is_E005(settings):  # noqa: N802
+    site(settings, step_up_required("pay", bind=["amount"])(view))
+    settings.AUTHSIGNAL_ACTIONS = {"pay": {"max_age": 60}}
+    assert "choose one" in found("E005").msg
+
+
+def test_broken_override_is_reported_once_and_breaks_no_other_check(settings):
+    site(settings, step_up_required("pay")(view), csrf_exempt(step_up_required("look")(view)))
+    settings.AUTHSIGNAL_ACTIONS = {"pay": {"max_agee": 60}}
+    assert sorted(found()) == ["E005", "E013"]
