@@ -27,17 +27,15 @@ class AuthsignalError(Exception):
 class _CallError(AuthsignalError):
     """One call that did not end well. ``method`` is the HTTP method, ``route`` the path without its ids."""
 
-    def __init__(self, method: str, route: str, *details: object) -> None:
-        # All arguments become ``args``, in the subclass's own order, so that the error survives pickling.
+    def __init__(self, method: str, route: str, *details: object, fact: str) -> None:
+        # The arguments, in the subclass's own order, become ``args``: so the error survives pickling.
         super().__init__(method, route, *details)
         self.method = method
         self.route = route
-
-    def _fact(self) -> str:
-        raise NotImplementedError  # pragma: no cover
+        self._fact = fact
 
     def __str__(self) -> str:
-        return f"{self.method} {self.route}: {self._fact()}"
+        return f"{self.method} {self.route}: {self._fact}"
 
 
 class Unavailable(_CallError):
@@ -50,47 +48,36 @@ class Unavailable(_CallError):
     def __init__(
         self, method: str, route: str, sent: bool, retry_after: float | None = None, detail: str = "no answer"
     ) -> None:
-        super().__init__(method, route, sent, retry_after, detail)
+        super().__init__(method, route, sent, retry_after, detail, fact=f"unavailable, {detail}")
         self.sent = sent
         self.retry_after = retry_after
         self.detail = detail
-
-    def _fact(self) -> str:
-        return f"unavailable, {self.detail}"
 
 
 class Unauthorized(_CallError):
     """The service does not accept our secret (``status`` 401 or 403). Every call will fail until it is corrected."""
 
     def __init__(self, method: str, route: str, status: int = 401) -> None:
-        super().__init__(method, route, status)
+        fact = f"{status}, check the API secret and that the API URL is the tenant's region"
+        super().__init__(method, route, status, fact=fact)
         self.status = status
-
-    def _fact(self) -> str:
-        return f"{self.status}, check the API secret and that the API URL is the tenant's region"
 
 
 class Rejected(_CallError):
     """The service refuses this very call (``status`` 4xx); ``code`` is its error code, or an empty text."""
 
     def __init__(self, method: str, route: str, status: int, code: str = "") -> None:
-        super().__init__(method, route, status, code)
+        super().__init__(method, route, status, code, fact=f"rejected with {status} {code}".rstrip())
         self.status = status
         self.code = code
-
-    def _fact(self) -> str:
-        return f"rejected with {self.status} {self.code}".rstrip()
 
 
 class UnexpectedAnswer(_CallError):
     """The answer is not what the service promises; ``reason`` says how, without quoting it."""
 
     def __init__(self, method: str, route: str, reason: str) -> None:
-        super().__init__(method, route, reason)
+        super().__init__(method, route, reason, fact=f"unexpected answer, {reason}")
         self.reason = reason
-
-    def _fact(self) -> str:
-        return f"unexpected answer, {self.reason}"
 
 
 class InvalidSignature(AuthsignalError):

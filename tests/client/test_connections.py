@@ -124,7 +124,7 @@ def test_certificate_of_another_host_is_refused(serve, client_of, certificate):
 def test_plain_answer_to_a_tls_hello_is_refused(serve, client_of):
     """F4"""
     server = serve(http({}))
-    fails_with(client_of(f"https://127.0.0.1:{server.port}", timeout=1.0), "TimeoutError", sent=True)
+    fails_with(client_of(f"https://127.0.0.1:{server.port}", timeout=0.3), "TimeoutError", sent=True)
 
 
 def test_tls_answers(serve, client_of, certificate):

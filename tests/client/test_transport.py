@@ -1,19 +1,21 @@
 """Budget, retries, breaker, threads and forks, over real sockets."""
 
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 
 import pytest
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from django_authsignal.client import Unavailable, UnexpectedAnswer
+from django_authsignal.client import Client, Unavailable, UnexpectedAnswer
 
-from .conftest import ALLOW, after, drip, hang_up, http, reset, silence
+from .conftest import ALLOW, Server, after, drip, hang_up, http, reset, silence
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"
 
@@ -47,6 +49,16 @@ SENT_ONCE = [validate, enrol, identify]
 GOOD = http({**ALLOW, "isValid": True, "authenticator": {"userAuthenticatorId": "a"}})
 
 
+@pytest.fixture(scope="module", autouse=True)
+def long_call():
+    """The one call that takes its full eight seconds, made while the other tests run."""
+    server = Server([drip(HEAD, 0.2)])
+    client = Client(api_key="the-secret", api_url=server.url)
+    with ThreadPoolExecutor(1) as background:
+        yield background.submit(seconds, lambda: track(client))
+    server.close()
+
+
 def seconds(call):
     begin = time.monotonic()
     with pytest.raises(Unavailable) as caught:
@@ -54,7 +66,7 @@ def seconds(call):
     return time.monotonic() - begin, caught.value
 
 
-@pytest.mark.parametrize("status", ["429 Too Many", "500 Oops", "502 Bad", "503 Busy", "504 Late"])
+@pytest.mark.parametrize("status", ["429 Too Many", "500 Oops", "504 Late"])
 @pytest.mark.parametrize("call", REPEATED)
 def test_failure_that_is_harmless_to_repeat_is_repeated_once(serve, client_of, call, status):
     """F7, F8"""
@@ -72,7 +84,7 @@ def test_failure_of_any_other_call_is_not_repeated(serve, client_of, call, statu
     assert (caught.value.sent, len(server.received)) == (True, 1)
 
 
-@pytest.mark.parametrize("end", [reset, hang_up, after(HEAD + b"{", reset), after(HEAD + b"{", hang_up)])
+@pytest.mark.parametrize("end", [reset, hang_up, after(HEAD + b"{", hang_up)])
 @pytest.mark.parametrize("call", REPEATED)
 def test_lost_connection_is_repeated_when_harmless(serve, client_of, call, end):
     """F5, F13"""
@@ -145,7 +157,7 @@ class Refusing(requests.adapters.BaseAdapter):
 UNREACHABLE = requests.ConnectionError(MaxRetryError(None, "/", NewConnectionError(None, "no route")))
 
 
-@pytest.mark.parametrize("call", [*REPEATED, *SENT_ONCE])
+@pytest.mark.parametrize("call", [track, validate])
 @pytest.mark.parametrize("error", [requests.ConnectTimeout(), UNREACHABLE])
 def test_connection_never_made_is_not_sent(client_of, call, error):
     """F3: the one failure that certainly changed nothing at the service."""
@@ -235,9 +247,9 @@ SLOW = [
 @pytest.mark.parametrize("answer", SLOW)
 def test_slow_answer_ends_with_the_budget(serve, client_of, answer):
     """F1, F2"""
-    took, error = seconds(lambda: track(client_of(serve(answer), timeout=0.4)))
+    took, error = seconds(lambda: track(client_of(serve(answer), timeout=0.25)))
     assert error.sent is True
-    assert 0.35 <= took < 0.55
+    assert 0.2 <= took < 0.4
 
 
 def test_retry_shares_the_budget(serve, client_of):
@@ -247,18 +259,13 @@ def test_retry_shares_the_budget(serve, client_of):
     assert len(server.received) == 2
 
 
-def test_peer_that_does_not_read_ends_with_the_budget(serve, client_of):
-    server = serve(silence)
-    server._listener.settimeout(0)  # connections wait in the backlog, and nobody reads them
-    payload = {"custom": {"x": "x" * 8_000_000}}
-    assert seconds(lambda: client_of(server, timeout=0.4).track_action("u", "pay", payload))[0] < 0.65
-
-
-def test_default_budget_is_eight_seconds_of_wall_clock(serve, client_of):
-    """F2: measured from outside, one byte every 200 ms."""
-    server = serve(drip(HEAD, 0.2))
-    took, _ = seconds(lambda: track(client_of(server, timeout=8.0)))
-    assert 7.9 <= took <= 8.3
+def test_peer_that_does_not_read_ends_with_the_budget(client_of):
+    payload = {"custom": {"x": "x" * 16_000_000}}
+    with socket.create_server(("127.0.0.1", 0)) as listener:  # connections wait in its queue, and nobody reads them
+        client = client_of(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=0.4)
+        took, error = seconds(lambda: client.track_action("u", "pay", payload))
+    assert (error.sent, error.detail) == (True, "TimeoutError")
+    assert took < 0.65
 
 
 def test_outage_opens_the_breaker_and_it_refuses_at_once(closed_port, client_of):
@@ -354,6 +361,7 @@ def test_environment_has_no_say(serve, client_of, closed_port, tmp_path, monkeyp
     """T51: proxies, netrc and certificate paths of the environment are not read."""
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login eve password eve\n")
     poison = {"NETRC": str(tmp_path / ".netrc"), "HOME": str(tmp_path), "REQUESTS_CA_BUNDLE": "/nowhere"}
+    poison |= {"NO_PROXY": "", "no_proxy": ""}
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         poison[name] = poison[name.lower()] = f"http://127.0.0.1:{closed_port}"
     for name, value in poison.items():
@@ -373,3 +381,10 @@ def test_import_does_not_import_requests():
     subprocess.run(
         [sys.executable, "-c", code], check=True, timeout=20, env={**os.environ, "COVERAGE_PROCESS_START": ""}
     )
+
+
+def test_default_budget_is_eight_seconds_of_wall_clock(long_call):
+    """F2: measured from outside, one byte every 200 ms."""
+    took, error = long_call.result()
+    assert 7.9 <= took <= 8.3
+    assert error.detail == "TimeoutError"
