@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import pytest
 from django.core.cache import cache
@@ -27,7 +27,7 @@ def done():
 @pytest.fixture
 def clock(time_machine):
     """Time stands still until the test shifts it: `clock.shift(301)`."""
-    time_machine.move_to(datetime.now(timezone.utc), tick=False)
+    time_machine.move_to(datetime.now(UTC), tick=False)
     return time_machine
 
 

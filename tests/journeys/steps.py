@@ -14,7 +14,6 @@ from urllib3 import HTTPResponse
 from django_authsignal.models import TrackedAction
 from django_authsignal.testing.adapter import SandboxAdapter
 
-
 ABSENT = object()
 
 

@@ -221,6 +221,33 @@ def test_bound_json_numbers_stay_numbers_for_the_rules(client, bank):
     assert bank.authsignal.requests[-1].payload["custom"] == {"amount": 1234.5, "payee": "Landlord"}
 
 
+def test_nested_values_keep_their_shape_for_the_rules(client, bank):
+    client.post("/names/", '{"amount": {"value": 5, "tags": ["a"]}, "payee": "x"}', content_type="application/json")
+    assert bank.authsignal.requests[-1].payload["custom"]["amount"] == {"value": 5, "tags": ["a"]}
+
+
+@pytest.mark.parametrize("path", ["/not-a-number/", "/not-told/"])
+def test_value_that_json_cannot_hold_tracks_nothing(client, bank, done, path):
+    client.raise_request_exception = False
+    assert client.post(path).status_code >= 400
+    assert (done, statuses(), bank.authsignal.requests) == ([], [], [])
+
+
+def test_text_that_no_page_can_hold_is_spelt_out(client, done):  # F15
+    body = '{"amount": "\\ud800", "payee": "a\\u202eb"}'
+    page = client.post("/names/", body, content_type="application/json", headers={"Accept": "text/html"})
+    assert page.status_code == 403
+    assert [mark in page.content.decode() for mark in ("U+D800", "U+202E")] == [True, True]
+
+
+def test_approval_outlives_a_change_of_the_secret_key(client, bank, settings):
+    holding = bank.transfer(client)
+    complete_step_up(client, holding)
+    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "the next one"
+    bank.transfer(client)
+    assert (len(bank.ledger), row(holding).status) == (1, "spent")
+
+
 def test_function_that_binds_decides_what_counts(client, bank, done):
     challenged = client.post("/number/", {"amount": "5000", "note": "a"})
     assert bank.authsignal.requests[-1].payload["custom"] == {"amount": 5000}

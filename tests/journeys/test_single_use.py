@@ -7,7 +7,7 @@ from decimal import Decimal
 from threading import Barrier
 
 import pytest
-from django.db import connection, connections
+from django.db import IntegrityError, connection, connections
 
 from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.testing import assert_step_up_required, assert_tracked, complete_step_up
@@ -299,3 +299,10 @@ def test_other_request_that_names_the_key_is_noted(bank, alice):  # A9
     bank.transfer(client, 9000, _step_up_key=str(holding.step_up.key))
     assert list(row(holding).events.values_list("kind", flat=True)) == [ActionEvent.Kind.MISMATCH]
     assert bank.ledger == []
+
+
+def test_error_of_the_view_is_not_hidden_by_the_note(bank, alice, done):
+    """This test's own transaction is broken by then, as a project's TestCase would be."""
+    with pytest.raises(IntegrityError):
+        bank.sign_in(alice).post("/clash/")
+    assert done == []

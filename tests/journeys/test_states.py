@@ -157,6 +157,13 @@ def test_missing_method_is_the_weakest(bank, client, done):  # T14
     assert (done, row(challenged).status) == ([], "refused")
 
 
+def test_unknown_long_method_is_kept_as_text(bank, client, edge):  # F17
+    holding = bank.transfer(client)
+    edge.members = {"verificationMethod": "A_METHOD_OF_THE_FUTURE_WITH_A_VERY_LONG_NAME"}
+    complete_step_up(client, holding)
+    assert row(holding).status == "approved"
+
+
 def test_plain_allow_is_not_enough_under_a_minimum(bank, client, done, caplog):  # T13
     bank.authsignal.allow("act")
     assert client.post("/minimum/").step_up.outcome == "blocked"
@@ -220,6 +227,10 @@ def test_report_only_stops_nothing_and_grants_nothing(bank, client, done):
     assert client.post("/watched/").content == b"done"
     assert [action.enforced for action in TrackedAction.objects.all()] == [False, False]
     assert statuses() == ["void", "void"]
+
+
+def test_report_only_survives_what_cannot_be_told(client, done):
+    assert client.post("/watched/not-a-number/").content == b"done"
 
 
 def test_project_wide_report_only_stops_nothing(bank, client, settings):

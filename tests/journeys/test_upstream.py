@@ -26,7 +26,7 @@ def client(bank, alice):
     return bank.sign_in(alice, raise_request_exception=False)
 
 
-ENCODED = ["a/b", "a?b", "a#b", "a&b", "a;b", "a b", "a%2Fb", "%2e%2e", "../tenant", "ünï", "😀", "v1", "a\\b", "+", "*"]
+ENCODED = ["a/b", "a?b", "a#b", "a&b", "a;b", "a b", "a%2Fb", "%2e%2e", "../tenant", "ünï", "😀", "v1", "a\\b", "+"]
 REFUSED = [".", "..", "", " ", "None", "null", "x" * 5000, "a\nb", "a\0b", "\x7f", "\ud800"]
 
 
@@ -162,7 +162,7 @@ def test_return_address_is_the_configured_one_whatever_the_host_says(bank, clien
     assert urlsplit(challenged["Location"]).netloc == "sandbox.localhost"
 
 
-BAD = ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/%09/evil.example", "/sign-out/"]
+BAD = ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "/%09/evil", "/sign-out/"]
 
 
 @pytest.mark.parametrize("bad", BAD)
@@ -205,7 +205,7 @@ import django
 from django.conf import settings
 settings.configure(
     DEBUG=os.environ["IS_DEBUG"] == "True", SECRET_KEY="s", USE_TZ=True, ALLOWED_HOSTS=["*"], LOGIN_URL="/sign-in/",
-    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "django_authsignal"],
+    INSTALLED_APPS=[*("django.contrib." + app for app in ("auth", "contenttypes", "sessions")), "django_authsignal"],
     ROOT_URLCONF="django_authsignal.urls", AUTHSIGNAL_SITE_URL="https://bank.example",
     AUTHSIGNAL_API_URL=os.environ["API"], AUTHSIGNAL_SECRET=os.environ["KEY"],
 )

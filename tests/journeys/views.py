@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
@@ -40,6 +40,11 @@ def pay_and_fail(request: HttpRequest) -> HttpResponse:
     raise ArithmeticError("after the payment")
 
 
+def clash(request: HttpRequest) -> HttpResponse:
+    get_user_model().objects.create(username=request.user.username)
+    return act(request)
+
+
 class PayAndFail(StepUpRequiredMixin, View):
     step_up = StepUpPolicy("pay")
 
@@ -73,8 +78,6 @@ async def async_service(request: HttpRequest) -> HttpResponse:
 def careless_service(request: HttpRequest) -> HttpResponse:
     """Swallows the refusal, and still cannot pay: the payment needs the proof that the gate returns."""
     proof = None
-    try:
+    with suppress(Exception):
         proof = require_step_up(request, "serve")
-    except Exception:  # noqa: S110
-        pass
     return act(request) if proof else HttpResponse("nothing done")
