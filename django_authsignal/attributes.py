@@ -8,6 +8,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from typing import Any
+from unicodedata import category
 
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
@@ -16,11 +17,12 @@ from django.utils.translation import get_language
 
 from django_authsignal.conf import app_settings
 
-__all__ = ["authsignal_user_id", "client_ip", "track_attributes"]
+__all__ = ["authsignal_user_id", "client_ip", "printable", "track_attributes"]
 
 DEVICE_COOKIE = "__as_aid"
 """Set by Authsignal's browser SDK: a UUID (API notes 4.3)."""
 USER_AGENT_LIMIT = 512
+USER_ID_LIMIT = 256
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 NOT_THE_PROJECTS = frozenset({"idempotencyKey", "redirectUrl", "redirectToSettings", "scope", "challengeId"})
 """What a step-up itself sets, or must never send (T12)."""
@@ -29,13 +31,19 @@ NOT_THE_PROJECTS = frozenset({"idempotencyKey", "redirectUrl", "redirectToSettin
 def authsignal_user_id(user: Any) -> str:
     """The id that Authsignal knows *user* by: ``AUTHSIGNAL_USER_ID``, by default ``str(user.pk)``.
 
-    Raises ImproperlyConfigured for an id that several people could share.
+    Raises ImproperlyConfigured for an id that several people could share or that no URL can carry (T34, T42).
     """
     make = app_settings.USER_ID
     value = str(make(user) if make else user.pk)
-    if value.strip().lower() in ("", "none", "null", "undefined"):
-        raise ImproperlyConfigured(f"{value!r} is no id for a user at Authsignal; see AUTHSIGNAL_USER_ID.")
+    shared = value.strip().lower() in ("", ".", "..", "none", "null", "undefined")
+    if shared or len(value) > USER_ID_LIMIT or any(category(character) in ("Cc", "Cs") for character in value):
+        raise ImproperlyConfigured(f"{value[:64]!r} is no id for a user at Authsignal; see AUTHSIGNAL_USER_ID.")
     return value
+
+
+def printable(text: str, limit: int) -> str:
+    """*text* from elsewhere as we keep it or send it on: without control characters, and not longer than *limit*."""
+    return "".join(character for character in text if character.isprintable())[:limit]
 
 
 def track_attributes(request: HttpRequest) -> dict[str, Any]:
@@ -43,7 +51,7 @@ def track_attributes(request: HttpRequest) -> dict[str, Any]:
     extra = app_settings.ATTRIBUTES
     attributes = {
         "ipAddress": client_ip(request),
-        "userAgent": _printable(request.headers.get("User-Agent", ""))[:USER_AGENT_LIMIT],
+        "userAgent": printable(request.headers.get("User-Agent", ""), USER_AGENT_LIMIT),
         "deviceId": _device_id(request),
         "locale": get_language(),
         **(_checked(extra(request)) if extra else {}),
@@ -72,10 +80,6 @@ def _device_id(request: HttpRequest) -> str | None:
         return str(uuid.UUID(request.COOKIES.get(DEVICE_COOKIE, "")))
     except ValueError:
         return None
-
-
-def _printable(text: str) -> str:
-    return "".join(character for character in text if character.isprintable())
 
 
 def _checked(extra: Any) -> dict[str, Any]:

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from django_authsignal.digests import digests
 
-__all__ = ["KEY_FIELD", "NOT_CONTENT", "Binding", "bind_request", "drop_key", "is_form", "named_key", "route_of"]
+__all__ = [
+    "KEY_FIELD",
+    "NOT_CONTENT",
+    "Binding",
+    "bind_request",
+    "drop_key",
+    "is_form",
+    "named_key",
+    "route_of",
+    "wire",
+]
 
 KEY_FIELD = "_step_up_key"
 """The form field by which the holding page names its row."""
@@ -58,7 +71,10 @@ def bind_request(
     kwargs = {name: str(value) for name, value in match.kwargs.items()} if match else {}
     args = [str(value) for value in match.args] if match else []
     parts = [route_of(request), args, kwargs, request.method, bind is None, content]
-    return Binding(digests("binding", parts), values)
+    try:
+        return Binding(digests("binding", parts), values)
+    except UnicodeEncodeError as error:
+        raise ValidationError(_("The request holds text that is not valid Unicode.")) from error
 
 
 def route_of(request: HttpRequest) -> str:
@@ -78,6 +94,27 @@ def named_key(request: HttpRequest) -> uuid.UUID | None:
         return uuid.UUID(text)
     except ValueError:
         return None
+
+
+def wire(value: object) -> Any:
+    """A bound or custom value as the service gets it: numbers stay numbers, dates and ids become text.
+
+    Raises TypeError for other types and ValueError for what JSON cannot hold.
+    """
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float() | Decimal():
+            if not isfinite(value):
+                raise ValueError(f"{value} is no number that JSON can hold")
+            return value
+        case dt.date() | dt.time() | uuid.UUID() | Promise():
+            return str(value)
+        case list() | tuple():
+            return [wire(item) for item in value]
+        case Mapping():
+            return {str(name): wire(item) for name, item in value.items()}
+    raise TypeError(f"a {type(value).__name__} cannot be sent: use text, numbers, dates, UUIDs, lists or mappings.")
 
 
 def drop_key(request: HttpRequest) -> None:

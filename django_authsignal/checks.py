@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from django.apps import apps
@@ -81,6 +82,8 @@ def check_project(**kwargs: Any) -> Messages:
     for app in ("django.contrib.sessions", "django.contrib.auth"):
         if not apps.is_installed(app):
             found.append(_error(8, f"{app} is not installed.", f"Add {app!r} to INSTALLED_APPS."))
+    if found:
+        return found
     if _problem(lambda: resolve_url(settings.LOGIN_URL), NoReverseMatch):
         text = f"LOGIN_URL {settings.LOGIN_URL!r} leads nowhere, and anonymous users are sent there."
         found.append(_error(9, text, "Set LOGIN_URL to the name or path of your login page."))
@@ -98,6 +101,10 @@ def check_views(**kwargs: Any) -> Messages:
     found: Messages = []
     for route, view, policy in gated_views():
         name = f"The view at {route!r} (action {policy.action!r})"
+        if problem := _problem(policy.resolved):
+            found.append(_error(5, f"{name}: {problem}", "Correct AUTHSIGNAL_ACTIONS or the view's own arguments."))
+            continue
+        policy = policy.resolved()
         if policy.max_age is not None and settings.SESSION_ENGINE.endswith(".signed_cookies"):
             text = f"{name} opens a window, but sessions live in cookies, where an old one can be replayed."
             found.append(_error(10, text, "Use another SESSION_ENGINE, or leave max_age out."))
@@ -107,7 +114,7 @@ def check_views(**kwargs: Any) -> Messages:
         if policy.on_unavailable == "allow":
             text = f"{name} lets requests pass while Authsignal cannot be reached."
             found.append(_warning(1, text, "Leave on_unavailable at 'deny' unless that is a decision of yours."))
-        if policy.for_unenrolled == "allow":
+        if not _problem(lambda: policy.for_unenrolled) and policy.for_unenrolled == "allow":
             text = f"{name} lets users without any authenticator pass."
             found.append(_warning(2, text, "Leave unenrolled at 'enrol' unless that is a decision of yours."))
         if _has_cache_outside(view):
@@ -120,11 +127,11 @@ CHECKS = [check_credentials, check_site_url, check_settings, check_project, chec
 
 
 def gated_views() -> Iterator[tuple[str, Callable[..., Any], StepUpPolicy]]:
-    """Every route whose view stands behind the gate, with its policy as the project's settings resolve it."""
+    """Every route whose view stands behind the gate, with the view's own policy."""
     for route, view in _views(get_resolver().url_patterns):
         policy = getattr(view, "step_up_policy", None)
-        if policy is not None and not _problem(policy.resolved):
-            yield route, view, policy.resolved()
+        if isinstance(policy, StepUpPolicy):
+            yield route, view, policy
 
 
 def _views(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -138,11 +145,26 @@ def _views(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterat
 
 def _has_cache_outside(view: Any) -> bool:
     """Whether Django's cache decorator wraps the gate, and not the other way round."""
-    while hasattr(view, "__wrapped__") and view.__code__.co_filename != decorators.__file__:
-        if any(isinstance(cell.cell_contents, CacheMiddleware) for cell in view.__closure__ or ()):
+    while hasattr(view, "__wrapped__"):
+        if getattr(getattr(view, "__code__", None), "co_filename", "") == decorators.__file__:
+            return False  # the gate itself: what is further in is fine
+        # cache_page's wrapper holds functions that hold the middleware.
+        kept = _kept_by(view)
+        if any(
+            isinstance(item, CacheMiddleware) for item in [*kept, *(deep for item in kept for deep in _kept_by(item))]
+        ):
             return True
         view = view.__wrapped__
     return False
+
+
+def _kept_by(function: Any) -> list[object]:
+    """What a function's closure refers to."""
+    kept = []
+    for cell in getattr(function, "__closure__", None) or ():
+        with suppress(ValueError):  # an empty cell
+            kept.append(cell.cell_contents)
+    return kept
 
 
 def _broken_overrides() -> Iterator[tuple[str, str]]:

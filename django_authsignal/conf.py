@@ -166,7 +166,7 @@ class AppSettings:
         value = _get("ALLOWED_CHALLENGE_HOSTS", ())
         if not isinstance(value, list | tuple | set) or not all(isinstance(host, str) and host for host in value):
             raise _wrong("ALLOWED_CHALLENGE_HOSTS", "must be a list of host names.")
-        return tuple(value)
+        return tuple(host.lower() for host in value)
 
     @property
     def ALLOW_SANDBOX(self) -> bool:

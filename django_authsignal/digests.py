@@ -20,11 +20,11 @@ __all__ = ["canonical", "digests"]
 def canonical(value: object) -> bytes:
     """Unambiguous bytes of a plain value: each part carries its type and length, so no two values share a form.
 
-    Raises TypeError for a type that has no canonical form.
+    Raises TypeError for a type that has no canonical form, UnicodeEncodeError for text with lone surrogates.
     """
     match value:
         case str():
-            tag, body = b"s", value.encode("utf-8", "surrogatepass")
+            tag, body = b"s", value.encode()
         case bytes():
             tag, body = b"y", value
         case None | bool():

@@ -7,7 +7,7 @@ that what the user typed is not lost.
 from __future__ import annotations
 
 from typing import Any, TypeVar
-from unicodedata import bidirectional
+from unicodedata import bidirectional, category
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
@@ -173,6 +173,10 @@ def _shown(decision: Decision) -> list[tuple[str, list[str]]]:
 
 
 def _visible(value: object) -> str:
-    """One value as text; characters that turn the reading order round are spelt out, so that nothing is disguised."""
+    """One value as text; characters that hide or turn the reading order round are spelt out: nothing is disguised."""
     text = str(localize(value))
-    return "".join(f"⟨U+{ord(char):04X}⟩" if bidirectional(char) in TURNING else char for char in text)
+    return "".join(f"⟨U+{ord(char):04X}⟩" if _disguises(char) else char for char in text)
+
+
+def _disguises(char: str) -> bool:
+    return bidirectional(char) in TURNING or (category(char) == "Cc" and char not in "\t\r\n")

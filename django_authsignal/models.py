@@ -30,6 +30,7 @@ __all__ = ["ActionEvent", "Status", "TrackedAction"]
 
 ROUTE_LIMIT = 255
 PATH_LIMIT = 2000
+METHOD_LIMIT = 16
 
 
 class TrackedAction(models.Model):
@@ -56,7 +57,7 @@ class TrackedAction(models.Model):
     reason = models.CharField(_("reason"), max_length=64, blank=True)
     enforced = models.BooleanField(_("enforced"), default=True)
     route = models.CharField(_("route"), max_length=ROUTE_LIMIT)
-    method = models.CharField(_("method"), max_length=16)
+    method = models.CharField(_("method"), max_length=METHOD_LIMIT)
     return_path = models.CharField(_("return path"), max_length=PATH_LIMIT, blank=True)
     binding = models.CharField(max_length=80)
     channel = models.CharField(max_length=80)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -24,7 +25,6 @@ __all__ = [
     "auth_hashes",
     "channels",
     "current_window",
-    "forget_hosted_url",
     "has_recent_login",
     "open_window",
     "recall_hosted_url",
@@ -116,26 +116,23 @@ def current_window(request: HttpRequest, action: str, environment: str) -> Windo
     return Window(int(time.time()) - issued, outcome, verification_method, row_pk)
 
 
-def remember_hosted_url(request: HttpRequest, key: str, url: str) -> None:
-    """Keep a pending challenge's hosted URL, so that a refresh needs no call. Never on cookie sessions (T23)."""
+def remember_hosted_url(request: HttpRequest, key: str, url: str, expires_at: datetime) -> None:
+    """Keep a pending challenge's hosted URL, so that a refresh needs no call. Never on cookie sessions (T23).
+
+    URLs whose time is over are dropped here, where the session is saved anyway: a spend must not cost a save.
+    """
     if settings.SESSION_ENGINE.endswith(".signed_cookies"):
         return
     facts = _facts(request)
-    latest = list(facts.get("urls", {}).items())[-HOSTED_URLS + 1 :]
-    session_of(request)[SESSION_KEY] = {**facts, "urls": {**dict(latest), key: url}}
+    pending = [(name, kept) for name, kept in facts.get("urls", {}).items() if kept[1] > time.time()]
+    urls = dict(pending[-HOSTED_URLS + 1 :])
+    session_of(request)[SESSION_KEY] = {**facts, "urls": {**urls, key: [url, int(expires_at.timestamp())]}}
 
 
 def recall_hosted_url(request: HttpRequest, key: str) -> str:
     """The hosted URL kept for this row, or ''."""
-    return str(_facts(request).get("urls", {}).get(key, ""))
-
-
-def forget_hosted_url(request: HttpRequest, key: str) -> None:
-    """Drop the hosted URL of a row that is no longer pending."""
-    facts = _facts(request)
-    if key in facts.get("urls", {}):
-        del facts["urls"][key]
-        session_of(request).modified = True
+    url, expires = _facts(request).get("urls", {}).get(key, ["", 0])
+    return str(url) if expires > time.time() else ""
 
 
 def _facts(request: HttpRequest) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from django.urls import get_script_prefix
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods
 
 from django_authsignal import connection, http
@@ -56,6 +57,7 @@ TEXTS = {
 @non_atomic_requests
 @require_GET
 @never_cache
+@sensitive_variables("tokens", "query")
 def returned(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
     """Where the hosted page sends the browser back to: the token is used once, in memory, and leaves the URL."""
     tokens = request.GET.getlist("token")

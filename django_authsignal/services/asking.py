@@ -9,14 +9,13 @@ import logging
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
-from django.db import DatabaseError
 from django.urls import reverse
 from django.utils import timezone
 
 from django_authsignal import attributes, connection, sessions, signals
+from django_authsignal.binding import wire
 from django_authsignal.client import (
     AuthsignalError,
     Client,
@@ -32,7 +31,7 @@ from django_authsignal.services.decision import Decision, Outcome
 from django_authsignal.services.question import Question
 from django_authsignal.statuses import Status
 
-__all__ = ["alarm", "ask", "grant", "observe", "resume", "track"]
+__all__ = ["alarm", "ask", "grant", "observe", "resume", "told", "track"]
 
 logger = logging.getLogger("django_authsignal")
 
@@ -53,9 +52,10 @@ def ask(question: Question) -> Decision:
     unfinished, hour = TrackedAction.objects.challenge_counts(question.claim.user_pk, timezone.now())
     if unfinished >= MOST_OPEN or hour >= MOST_UNFINISHED_PER_HOUR:
         return question.decided(Outcome.THROTTLED, retry_after=THROTTLE_SECONDS)
+    client, payload = connection.get_client(), told(question)
     row = TrackedAction.objects.begin(question.claim, enforced=True)
     try:
-        answer = track(question, row, connection.get_client())
+        answer = track(question, row, payload, client)
     except Unavailable as error:
         return _unavailable(question, row, error)
     except AuthsignalError as error:
@@ -79,7 +79,7 @@ def resume(question: Question, row: TrackedAction) -> Decision | None:
     url = sessions.recall_hosted_url(question.request, str(row.idempotency_key))
     if not url:
         try:
-            answer = track(question, row, connection.get_client())
+            answer = track(question, row, told(question), connection.get_client())
         except Unavailable as error:
             return question.decided(Outcome.UNAVAILABLE, row, retry_after=_retry_after(error))
         except AuthsignalError as error:
@@ -89,45 +89,41 @@ def resume(question: Question, row: TrackedAction) -> Decision | None:
         if answer.state is not State.CHALLENGE_REQUIRED or not url:
             row.end(Status.VOID, "superseded")
             return None
-        sessions.remember_hosted_url(question.request, str(row.idempotency_key), url)
+        _remember(question, row, url)
     return question.decided(Outcome.CHALLENGE, row, url=url, expires_at=row.expires_at)
 
 
 def observe(question: Question) -> None:
-    """Report-only: track, record, stop nothing, whatever goes wrong."""
+    """Report-only: track and record. Raises what goes wrong on our side; the service's faults are recorded."""
+    client, payload = connection.get_client().with_timeout(REPORT_ONLY_SECONDS), told(question)
+    row = TrackedAction.objects.begin(question.claim, enforced=False)
     try:
-        row = TrackedAction.objects.begin(question.claim, enforced=False)
-        client = connection.get_client().with_timeout(REPORT_ONLY_SECONDS)
-        try:
-            answer = track(question, row, client)
-        except AuthsignalError as error:
-            logger.warning("report-only: %s", error)
-            row.end(Status.VOID, "unavailable")
-            return
-        row.end(Status.VOID, "report_only", _facts(answer))
-        signals.announce(signals.action_tracked, row)
-    except DatabaseError:
-        logger.exception("report-only: the action could not be recorded")
+        answer = track(question, row, payload, client)
+    except AuthsignalError as error:
+        logger.warning("report-only: %s", error)
+        row.end(Status.VOID, "unavailable")
+        return
+    row.end(Status.VOID, "report_only", _facts(answer))
+    signals.announce(signals.action_tracked, row)
 
 
-def track(question: Question, row: TrackedAction, client: Client, return_url: str = "") -> Tracked:
+def told(question: Question) -> dict[str, Any]:
+    """Everything that a track call says but the key and where to come back to.
+
+    Made before a row is begun, so that what cannot be said leaves no trace. Raises TypeError or ValueError for values
+    of the policy's own functions that JSON cannot hold.
+    """
+    request, custom = question.request, question.policy.custom
+    known = attributes.track_attributes(request)
+    own = (custom(request) if callable(custom) else custom) or {}
+    return {**known, "custom": wire({**known.get("custom", {}), **own, **question.values})}
+
+
+def track(question: Question, row: TrackedAction, payload: Mapping[str, Any], client: Client) -> Tracked:
     """One track call for *row*; its answer is about this very key, or it is an UnexpectedAnswer."""
-    request = question.request
-    told = attributes.track_attributes(request)
-    custom = question.policy.custom
-    payload = {
-        **told,
-        "custom": {
-            **told.get("custom", {}),
-            **((custom(request) if callable(custom) else custom) or {}),
-            **question.values,
-        },
-        "idempotencyKey": str(row.idempotency_key),
-        "redirectUrl": return_url
-        or connection.site_url(request) + reverse("authsignal:return", args=[row.idempotency_key]),
-    }
-    payload["custom"] = {name: _wire(value) for name, value in payload["custom"].items()}
-    answer = client.track_action(row.authsignal_user_id, row.action, payload)
+    back = connection.site_url(question.request) + reverse("authsignal:return", args=[row.idempotency_key])
+    named = {"redirectUrl": back, **payload, "idempotencyKey": str(row.idempotency_key)}
+    answer = client.track_action(row.authsignal_user_id, row.action, named)
     if answer.idempotency_key != str(row.idempotency_key):
         raise UnexpectedAnswer("POST", "/users/{}/actions/{}", "the answer is about another idempotency key")
     return answer
@@ -153,7 +149,6 @@ def _allow(question: Question, row: TrackedAction, answer: Tracked) -> Decision:
 def grant(question: Question, row: TrackedAction, outcome: str) -> Decision:
     """The row is spent and its request goes on; only here does a window open. *outcome* is 'allow' or 'challenge'."""
     signals.announce(signals.step_up_spent, row)
-    sessions.forget_hosted_url(question.request, str(row.idempotency_key))
     if question.policy.max_age is not None:
         sessions.open_window(
             question.request,
@@ -173,9 +168,14 @@ def _challenge(question: Question, row: TrackedAction, answer: Tracked) -> Decis
     expires_at = timezone.now() + app_settings.CHALLENGE_TTL
     if not row.challenge(_facts(answer), expires_at):
         return _join_winner(question, row)
-    sessions.remember_hosted_url(question.request, str(row.idempotency_key), url)
+    _remember(question, row, url)
     signals.announce(signals.step_up_challenged, row)
     return question.decided(Outcome.CHALLENGE, row, url=url, expires_at=expires_at)
+
+
+def _remember(question: Question, row: TrackedAction, url: str) -> None:
+    if row.expires_at:
+        sessions.remember_hosted_url(question.request, str(row.idempotency_key), url, row.expires_at)
 
 
 def _join_winner(question: Question, row: TrackedAction) -> Decision:
@@ -255,18 +255,9 @@ def _facts(answer: Tracked) -> dict[str, Any]:
         "remote_state_at": now,
         "remote_state_source": "track",
         "is_enrolled": answer.is_enrolled,
-        "rule_ids": list(answer.rule_ids),
+        "rule_ids": [attributes.printable(rule, 64) for rule in answer.rule_ids],
     }
 
 
 def _retry_after(error: Unavailable) -> int:
     return max(1, round(error.retry_after or RETRY_SECONDS))
-
-
-def _wire(value: object) -> object:
-    """A bound value as a JSON value: numbers stay numbers, dates and ids become text."""
-    if value is None or isinstance(value, str | int | float | Decimal):
-        return value
-    if isinstance(value, list | tuple):
-        return [_wire(item) for item in value]
-    return str(value)

@@ -12,8 +12,9 @@ from django.core import signing
 from django.db import DatabaseError
 from django.http import HttpRequest
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 
-from django_authsignal import connection, sessions, signals
+from django_authsignal import attributes, connection, sessions, signals
 from django_authsignal.client import AuthsignalError, State, Unavailable, Validation
 from django_authsignal.conf import app_settings
 from django_authsignal.models import ActionEvent, TrackedAction
@@ -53,6 +54,7 @@ class Completion:
     """PENDING: where the same challenge can be tried again."""
 
 
+@sensitive_variables("token")
 def complete(request: HttpRequest, key: uuid.UUID, token: str) -> Completion:
     """Approve the row *key* of this user and browser if the service says that its challenge was passed.
 
@@ -68,6 +70,7 @@ def complete(request: HttpRequest, key: uuid.UUID, token: str) -> Completion:
         return Completion(Result.UNAVAILABLE)
 
 
+@sensitive_variables("token")
 def _complete(request: HttpRequest, row: TrackedAction, token: str) -> Completion:
     if row.status in (Status.APPROVED, Status.SPENT):
         return Completion(Result.APPROVED, row.return_path)
@@ -135,7 +138,7 @@ def _facts(answer: Validation, now: datetime) -> dict[str, object]:
         "remote_state": answer.state or "",
         "remote_state_at": answer.state_updated_at or now,
         "remote_state_source": "validate",
-        "verification_method": answer.verification_method or "",
+        "verification_method": attributes.printable(answer.verification_method or "", 32),
     }
 
 

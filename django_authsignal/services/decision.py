@@ -37,11 +37,11 @@ class Decision:
     action_code: str
     key: uuid.UUID | None = None
     """Idempotency key of the row, where there is one."""
-    url: str = ""
+    url: str = field(default="", repr=False)
     """CHALLENGE: the hosted page."""
     expires_at: datetime | None = None
     """CHALLENGE: until when it can be passed."""
-    values: Mapping[str, object] = field(default_factory=dict)
+    values: Mapping[str, object] = field(default_factory=dict, repr=False)
     """The bound values, to be shown."""
     ask_again: Collection[str] = ()
     """Names of fields that the holding page must ask for again."""

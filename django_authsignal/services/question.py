@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_authsignal import attributes, binding, connection, sessions
 from django_authsignal.claims import Claim
 from django_authsignal.conf import app_settings
-from django_authsignal.models import PATH_LIMIT, ROUTE_LIMIT, TrackedAction
+from django_authsignal.models import METHOD_LIMIT, PATH_LIMIT, ROUTE_LIMIT, TrackedAction
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.services.decision import Decision, Outcome
 
@@ -63,7 +63,7 @@ def question(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None) -> Q
         environment=connection.environment(),
         action=policy.action,
         route=binding.route_of(request)[:ROUTE_LIMIT],
-        method=str(request.method),
+        method=str(request.method)[:METHOD_LIMIT],
         bindings=bound.fingerprints,
         channels=sessions.channels(request, create=True),
         auth_hashes=sessions.auth_hashes(request.user),

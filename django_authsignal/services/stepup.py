@@ -62,16 +62,19 @@ def require(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None) -> De
 def unfinished(decision: Decision) -> None:
     """Note that the request went on but its view raised: the approval stays spent (K7)."""
     rows = TrackedAction.objects.current().filter(action=decision.action_code)
-    if decision.key and (row := rows.filter(idempotency_key=decision.key).first()):
-        row.note(ActionEvent.Kind.UNFINISHED)
+    try:
+        if decision.key and (row := rows.filter(idempotency_key=decision.key).first()):
+            row.note(ActionEvent.Kind.UNFINISHED)
+    except DatabaseError:  # the view's own error is the one to tell
+        logger.exception("action %r: that its view did not finish could not be recorded", decision.action_code)
 
 
 def _watch(request: HttpRequest, policy: StepUpPolicy, bind: Bind) -> Decision:
     if is_signed_in(request):
         try:
             asking.observe(question(request, policy, bind))
-        except ValidationError as error:
-            logger.warning("report-only: action %r could not be bound: %s", policy.action, error.messages)
+        except Exception:  # to watch must never stop a request, whatever is wrong
+            logger.exception("report-only: action %r could not be tracked", policy.action)
     return Decision(outcome=Outcome.ALLOWED, action_code=policy.action, reason="report_only")
 
 

@@ -98,9 +98,10 @@ def start_enrolment(request: HttpRequest, return_url: str) -> Enrolment:
     if not sessions.has_recent_login(request, RECENT_LOGIN_SECONDS):
         return Enrolment(Phase.SIGN_IN_AGAIN)
     asked = question(request, StepUpPolicy(ENROL_ACTION))
+    payload = {**asking.told(asked), "redirectUrl": return_url}
     row = TrackedAction.objects.begin(asked.claim, enforced=False)
     try:
-        answer = asking.track(asked, row, connection.get_client(), return_url)
+        answer = asking.track(asked, row, payload, connection.get_client())
     except AuthsignalError as error:
         row.end(Status.VOID, "unavailable")
         asking.alarm(row, error)
