@@ -21,13 +21,22 @@ READY = 20  # seconds that a start may take
 def gunicorn(fd: int, *, workers: int = 2, threads: int = 4) -> list[str]:
     return [
         *("gunicorn", "--bind", f"fd://{fd}", "--workers", str(workers), "--threads", str(threads)),
-        *("--worker-class", "gthread", "--graceful-timeout", "2", "--worker-tmp-dir", tempfile.gettempdir()),
+        *("--worker-class", "gthread", "--worker-tmp-dir", tempfile.gettempdir()),
         *("--access-logfile", "-", "tests.rig.wsgi:application"),
     ]
 
 
 def uvicorn(fd: int) -> list[str]:
-    return ["uvicorn", "--fd", str(fd), "--lifespan", "off", "tests.rig.asgi:application"]
+    return [
+        "uvicorn",
+        "--fd",
+        str(fd),
+        "--lifespan",
+        "off",
+        "--timeout-graceful-shutdown",
+        "1",
+        "tests.rig.asgi:application",
+    ]
 
 
 @contextmanager
@@ -79,7 +88,7 @@ class BankServer:
         return self._log.read().decode()
 
     def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
+        self.process.send_signal(signal.SIGINT)  # at once; SIGTERM would wait for idle connections
         try:
             self.process.wait(timeout=10)
         except subprocess.TimeoutExpired:
