@@ -99,9 +99,12 @@ def check_project(**kwargs: Any) -> Messages:
 def check_views(**kwargs: Any) -> Messages:
     """E010 windows on cookie sessions, E013 CSRF, W001 and W002 policies that open, W003 a cache outside the gate."""
     found: Messages = []
+    broken = dict(_broken_overrides())
     for route, view, policy in gated_views():
         name = f"The view at {route!r} (action {policy.action!r})"
         if problem := _problem(policy.resolved):
+            if policy.action in broken or "" in broken:
+                continue  # told by check_settings
             found.append(_error(5, f"{name}: {problem}", "Correct AUTHSIGNAL_ACTIONS or the view's own arguments."))
             continue
         policy = policy.resolved()
@@ -114,7 +117,7 @@ def check_views(**kwargs: Any) -> Messages:
         if policy.on_unavailable == "allow":
             text = f"{name} lets requests pass while Authsignal cannot be reached."
             found.append(_warning(1, text, "Leave on_unavailable at 'deny' unless that is a decision of yours."))
-        if not _problem(lambda: policy.for_unenrolled) and policy.for_unenrolled == "allow":
+        if _lets_unenrolled_pass(policy):
             text = f"{name} lets users without any authenticator pass."
             found.append(_warning(2, text, "Leave unenrolled at 'enrol' unless that is a decision of yours."))
         if _has_cache_outside(view):
@@ -143,6 +146,13 @@ def _views(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterat
             yield route, pattern.callback
 
 
+def _lets_unenrolled_pass(policy: StepUpPolicy) -> bool:
+    try:
+        return policy.for_unenrolled == "allow"
+    except ImproperlyConfigured:
+        return False  # told by check_settings
+
+
 def _has_cache_outside(view: Any) -> bool:
     """Whether Django's cache decorator wraps the gate, and not the other way round."""
     while hasattr(view, "__wrapped__"):
@@ -150,9 +160,8 @@ def _has_cache_outside(view: Any) -> bool:
             return False  # the gate itself: what is further in is fine
         # cache_page's wrapper holds functions that hold the middleware.
         kept = _kept_by(view)
-        if any(
-            isinstance(item, CacheMiddleware) for item in [*kept, *(deep for item in kept for deep in _kept_by(item))]
-        ):
+        deeper = [item for function in kept for item in _kept_by(function)]
+        if any(isinstance(item, CacheMiddleware) for item in kept + deeper):
             return True
         view = view.__wrapped__
     return False

@@ -24,11 +24,17 @@ HOSTED_SUFFIX = ".authsignal.com"
 
 
 @cache
-def get_client() -> Client:
-    """The process's client. Raises ImproperlyConfigured for settings that must not reach the network."""
+def get_client(timeout: float | None = None) -> Client:
+    """The process's client; one with a *timeout* of its own (seconds) has a breaker of its own too.
+
+    Raises ImproperlyConfigured for settings that must not reach the network.
+    """
     environment()
     return Client(
-        app_settings.SECRET, api_url=app_settings.API_URL, timeout=app_settings.TIMEOUT, adapter=app_settings.ADAPTER
+        app_settings.SECRET,
+        api_url=app_settings.API_URL,
+        timeout=timeout or app_settings.TIMEOUT,
+        adapter=app_settings.ADAPTER,
     )
 
 

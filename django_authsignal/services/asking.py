@@ -95,7 +95,7 @@ def resume(question: Question, row: TrackedAction) -> Decision | None:
 
 def observe(question: Question) -> None:
     """Report-only: track and record. Raises what goes wrong on our side; the service's faults are recorded."""
-    client, payload = connection.get_client().with_timeout(REPORT_ONLY_SECONDS), told(question)
+    client, payload = connection.get_client(REPORT_ONLY_SECONDS), told(question)
     row = TrackedAction.objects.begin(question.claim, enforced=False)
     try:
         answer = track(question, row, payload, client)
