@@ -31,5 +31,5 @@ def test_pages_fit_a_narrow_phone(bank_server, alice, new_page, options):
 
     for name in ["Home", "Transfer", "Profile"]:
         page.get_by_role("navigation").get_by_role("link", name=name).click()
+        page.locator("nav [aria-current=page]", has_text=name).wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") == 320
-        assert page.get_by_role("link", name=name, exact=True).first.get_attribute("aria-current") == "page"
