@@ -1,0 +1,2 @@
+from tests.gated import gated as gated
+from tests.gated import wire as wire

@@ -1,0 +1,196 @@
+"""Window, look, spend: what rows and session decide before anybody is asked."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError, connection
+from django.http import HttpResponse
+from django.utils import timezone
+
+from django_authsignal.decorators import step_up_required
+from django_authsignal.models import ActionEvent, Status, TrackedAction
+from django_authsignal.testing import complete_step_up
+from tests.gated import ACTION, broken_database, outcome
+
+ROWS = TrackedAction.objects
+
+
+@pytest.fixture
+def approved(gated, authsignal):
+    """`approved(**policy)`: a form whose challenge was passed; the row is returned."""
+
+    def approve(**policy):
+        authsignal.challenge(ACTION)
+        gated(**policy)
+        complete_step_up(gated.client, gated.post())
+        assert gated.row.status == Status.APPROVED
+        return gated.row
+
+    return approve
+
+
+def meanwhile(act):
+    """Do *act* when the next row is about to be spent: after the look, before the UPDATE."""
+
+    def execute(run, sql, params, many, context):
+        if sql.startswith("UPDATE") and "trackedaction" in sql and not act.done:
+            act.done = True
+            act()
+        return run(sql, params, many, context)
+
+    act.done = False
+    return connection.execute_wrapper(execute)
+
+
+def test_when_decides_which_requests_are_protected(gated, authsignal):
+    gated(when=lambda request: request.method == "POST")
+    assert gated.get().content == b"done"
+    assert authsignal.requests == []
+    gated.post()
+    assert len(authsignal.requests) == 1
+
+
+def test_value_that_cannot_be_bound_is_told_and_nothing_tracked(gated, authsignal):
+    gated(bind=["payee"])
+    response = gated.post({"amount": "5"})
+    assert (response.status_code, outcome(response)) == (400, "invalid")
+    assert "“payee” is missing" in response.content.decode()
+    assert (authsignal.requests, ROWS.count()) == ([], 0)
+
+
+# Spending
+
+
+def test_approval_lost_to_another_request_is_told_as_used(gated, approved):  # T6
+    row = approved()
+
+    def win():
+        ROWS.filter(pk=row.pk).update(status=Status.SPENT, spent_at=timezone.now())
+
+    with meanwhile(win):
+        response = gated.post()
+    assert (response.status_code, outcome(response), gated.runs) == (409, "already_used", 0)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"remote_state": "CHALLENGE_FAILED"}, {"expires_at": timezone.now() - timedelta(hours=1)}, {"auth_hash": "x"}],
+    ids=lambda change: "-".join(change),
+)
+def test_approval_withdrawn_at_the_last_moment_is_asked_anew(gated, approved, change):  # T16
+    row = approved()
+    with meanwhile(lambda: ROWS.filter(pk=row.pk).update(**change)):
+        response = gated.post()
+    row.refresh_from_db()
+    assert (outcome(response), gated.runs) == ("challenge", 0)
+    assert (row.status, row.reason, response.step_up.key != row.idempotency_key) == (Status.VOID, "withdrawn", True)
+
+
+def test_approval_by_a_method_that_is_not_accepted_ends(gated, approved):  # T14
+    row = approved(verification_methods=["PASSKEY"])
+    response = gated.post()
+    row.refresh_from_db()
+    assert (response.status_code, row.status, row.reason) == (403, Status.REFUSED, "verification_method")
+    assert "choose another one" in response.content.decode()
+
+
+@pytest.mark.parametrize("words", [["SELECT", "authsignal"], ["UPDATE", "authsignal"]], ids=str)
+def test_database_that_fails_spends_nothing(gated, approved, words):  # F22
+    approved()
+    with broken_database(*words):
+        assert gated.post().status_code == 503
+    assert (gated.runs, gated.row.status) == (0, Status.APPROVED)
+    assert gated.post().content == b"done"
+
+
+def test_rotation_of_the_secret_key_keeps_an_approval(gated, approved, settings):
+    approved()
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "new"
+    assert gated.post().content == b"done"
+
+
+def test_other_request_that_names_the_row_is_noted_and_asked(gated, approved):  # A9
+    row = approved()
+    response = gated.post({"amount": "6", "_step_up_key": str(row.idempotency_key)})
+    assert (outcome(response), gated.runs) == ("challenge", 0)
+    assert row.events.get().kind == ActionEvent.Kind.MISMATCH
+
+
+# Windows
+
+
+def test_window_is_closed_where_the_policy_has_none(gated, authsignal):
+    gated(max_age=60)
+    gated.get()
+    gated()
+    gated.get()
+    assert len(authsignal.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "open_"),
+    [
+        ({}, True),
+        ({"remote_state": "REVIEW_FAILED"}, False),
+        ({"status": Status.VOID}, False),
+        ({"user": None}, False),
+    ],
+    ids=str,
+)
+def test_recheck_believes_the_row(gated, authsignal, change, open_):  # T16
+    gated(max_age=60, recheck=True)
+    gated.get()
+    ROWS.update(**change)
+    gated.get()
+    assert (len(authsignal.requests) == 1) is open_
+
+
+def test_recheck_that_cannot_look_lets_nothing_pass(gated):
+    gated(max_age=60, recheck=True)
+    gated.get()
+    with broken_database("SELECT", "authsignal"):
+        assert gated.get().status_code == 503
+
+
+# What went on and did not finish
+
+
+def failing(request):
+    raise ZeroDivisionError
+
+
+async def failing_async(request):
+    raise ZeroDivisionError
+
+
+async def cancelled(request):
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize(
+    ("view", "error"),
+    [(failing, ZeroDivisionError), (failing_async, ZeroDivisionError), (cancelled, asyncio.CancelledError)],
+)
+def test_view_that_does_not_finish_leaves_a_note(gated, view, error):  # K7
+    gated.serve(step_up_required(ACTION)(view))
+    with pytest.raises(error):
+        gated.get()
+    assert (gated.row.status, gated.row.events.get().kind) == (Status.SPENT, ActionEvent.Kind.UNFINISHED)
+
+
+def test_note_that_cannot_be_written_does_not_hide_the_views_error(gated):
+    gated.serve(step_up_required(ACTION)(failing))
+    with pytest.raises(ZeroDivisionError), broken_database("INSERT", "actionevent", error=OperationalError):
+        gated.get()
+
+
+def test_view_that_fails_in_a_window_has_no_row_to_note_it_on(gated):
+    gated.serve(step_up_required(ACTION, max_age=60)(lambda request: HttpResponse(1 // int(request.GET["by"]))))
+    gated.client.get("/gated/?by=1")
+    with pytest.raises(ZeroDivisionError):
+        gated.client.get("/gated/?by=0")
+    assert not gated.row.events.exists()
