@@ -1,0 +1,70 @@
+"""The middleware answers refusals, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from asgiref.sync import async_to_sync, iscoroutinefunction
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse
+from django.test import AsyncClient
+
+from django_authsignal.exceptions import StepUpRequired
+from django_authsignal.middleware import StepUpMiddleware
+from django_authsignal.services.decision import Decision, Outcome
+
+from .gated import gated as gated
+
+REFUSAL = StepUpRequired(Decision(outcome=Outcome.BLOCKED, action_code="pay"))
+
+
+def raising(error):
+    def view(request):
+        raise error
+
+    return view
+
+
+def araising(error):
+    async def view(request):
+        raise error
+
+    return view
+
+
+@pytest.mark.parametrize("kind", [raising, araising])
+def test_refusal_is_answered_as_the_decorator_answers(gated, kind):
+    gated.serve(kind(REFUSAL))
+    response = gated.get()
+    assert (response.status_code, response.step_up) == (403, REFUSAL.decision)
+    assert "no-store" in response["Cache-Control"]
+    script = gated.get(headers={"Accept": "application/json"})
+    assert script.json()["code"] == "step_up_blocked"
+
+
+@pytest.mark.parametrize("kind", [raising, araising])
+def test_other_errors_are_left_alone(gated, kind):
+    gated.serve(kind(PermissionDenied()))
+    response = gated.get()
+    assert (response.status_code, hasattr(response, "step_up")) == (403, False)
+    gated.serve(kind(ZeroDivisionError()))
+    with pytest.raises(ZeroDivisionError):
+        gated.get()
+
+
+@pytest.mark.parametrize("kind", [raising, araising])
+def test_refusal_is_answered_under_asgi(gated, kind):
+    gated.serve(kind(REFUSAL))
+    assert async_to_sync(AsyncClient().get)("/gated/").step_up is REFUSAL.decision
+
+
+def test_middleware_is_of_the_kind_of_what_it_wraps(rf):
+    async def get_response(request):
+        return HttpResponse("async")
+
+    def sync_get_response(request):
+        return HttpResponse("sync")
+
+    assert iscoroutinefunction(StepUpMiddleware(get_response))
+    sync = StepUpMiddleware(sync_get_response)
+    assert not iscoroutinefunction(sync)
+    assert sync(rf.get("/")).content == b"sync"
