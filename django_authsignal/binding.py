@@ -25,6 +25,7 @@ __all__ = [
     "NOT_CONTENT",
     "Binding",
     "bind_request",
+    "content_of",
     "drop_key",
     "is_form",
     "named_key",
@@ -59,20 +60,18 @@ def bind_request(
 ) -> Binding:
     """Bind *request* to the named values, to a function's mapping, to a mapping, or (None) to everything it carries.
 
+    A name that starts with an underscore is bound, but neither shown nor sent.
+
     Raises ValidationError when a named value is absent or stands in more than one place; nothing was tracked then.
     """
-    if bind is None:
-        values: Values = {}
-        content: object = list(_content(request))
-    else:
-        values = _chosen(request, bind)
-        content = values
+    chosen = {} if bind is None else _chosen(request, bind)
+    content = list(_content(request)) if bind is None else chosen
     match = request.resolver_match
     kwargs = {name: str(value) for name, value in match.kwargs.items()} if match else {}
     args = [str(value) for value in match.args] if match else []
     parts = [route_of(request), args, kwargs, request.method, bind is None, content]
     try:
-        return Binding(digests("binding", parts), values)
+        return Binding(digests("binding", parts), {name: chosen[name] for name in chosen if name[:1] != "_"})
     except UnicodeEncodeError as error:
         raise ValidationError(_("The request holds text that is not valid Unicode.")) from error
 
@@ -115,6 +114,11 @@ def wire(value: object) -> Any:
         case Mapping():
             return {str(name): wire(item) for name, item in value.items()}
     raise TypeError(f"a {type(value).__name__} cannot be sent: use text, numbers, dates, UUIDs, lists or mappings.")
+
+
+def content_of(request: HttpRequest) -> str:
+    """A digest of everything that *request* carries, for a bind function that shows some of it and binds all."""
+    return digests("content", list(_content(request)))[0]
 
 
 def drop_key(request: HttpRequest) -> None:
