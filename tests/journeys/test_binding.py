@@ -233,11 +233,18 @@ def test_value_that_json_cannot_hold_tracks_nothing(client, bank, done, path):
     assert (done, statuses(), bank.authsignal.requests) == ([], [], [])
 
 
-def test_text_that_no_page_can_hold_is_spelt_out(client, done):  # F15
-    body = '{"amount": "\\ud800", "payee": "a\\u202eb"}'
-    page = client.post("/names/", body, content_type="application/json", headers={"Accept": "text/html"})
-    assert page.status_code == 403
-    assert [mark in page.content.decode() for mark in ("U+D800", "U+202E")] == [True, True]
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_text_that_is_no_text_is_refused(client, bank, done, accept):  # F15 T41
+    """A lone surrogate, which JSON can write and no page, log or service can hold."""
+    body = '{"amount": "\\ud800", "payee": "Landlord"}'
+    answer = client.post("/names/", body, content_type="application/json", headers={"Accept": accept})
+    assert (answer.status_code, done, statuses(), bank.authsignal.requests) == (400, [], [], [])
+
+
+def test_characters_that_disguise_a_value_are_spelt_out(client):  # T4
+    page = client.post("/names/", {"amount": "5", "payee": "a\u202eb\x07c"}).content.decode()
+    shown = page[page.index("<dl>") : page.index("</dl>")]
+    assert ("U+202E" in shown, "\u202e" in shown, "\x07" in shown) == (True, False, False)
 
 
 def test_approval_outlives_a_change_of_the_secret_key(client, bank, settings):

@@ -155,12 +155,24 @@ def test_token_is_not_told_when_the_return_fails(bank, client, holding, caplog, 
     assert token not in "\n".join([*ours, page.content.decode(), str(page.headers), everything_stored()])
 
 
-def test_hosted_page_is_kept_only_while_the_challenge_is_pending(bank, client, holding):  # A21 T23
+def test_hosted_page_is_kept_in_the_session_alone_and_not_for_long(bank, client, holding, clock):  # A21 T23
     hosted = track_token(holding)
     assert hosted in str(client.session["_authsignal"])
-    complete_step_up(client, holding)
-    press_continue(client, holding)
+    clock.shift(601)
+    bank.transfer(client, 6000)
     assert hosted not in everything_stored()
+
+
+def test_hosted_page_is_never_kept_in_a_cookie(bank, alice, settings):  # A21 T23
+    """Sessions that live in cookies: a refresh asks the service again, under the same key."""
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    client = bank.sign_in(alice)
+    first, again = bank.transfer(client), bank.transfer(client)
+    keys = [entry.payload["idempotencyKey"] for entry in bank.authsignal.requests]
+    assert (keys[0] == keys[1], again.step_up.key == first.step_up.key, statuses()) == (True, True, ["pending"])
+    assert "hosted" not in str(dict(client.session))
+    complete_step_up(client, again)
+    assert press_continue(client, again).status_code == 302
 
 
 def test_token_leaves_the_address_bar_even_for_a_stranger(holding, return_url):  # A21 T23
