@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from django_authsignal import http
 from django_authsignal.binding import drop_key
-from django_authsignal.policy import PolicyArguments, StepUpPolicy
+from django_authsignal.policy import PolicyArguments, StepUpPolicy, policy_of
 from django_authsignal.services import stepup
 from django_authsignal.services.decision import Decision
 
@@ -42,8 +42,7 @@ def step_up_required(action: Any = None, **arguments: Any) -> Any:
         return _protect(action, StepUpPolicy(action.__name__))
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
-        policy = action if isinstance(action, StepUpPolicy) else StepUpPolicy(action or view.__name__, **arguments)
-        return _protect(view, policy)
+        return _protect(view, policy_of(view.__name__ if action is None else action, arguments))
 
     return decorate
 

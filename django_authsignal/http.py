@@ -161,7 +161,7 @@ def _status_url(decision: Decision) -> str:
 
 def _details(decision: Decision) -> list[str]:
     reason = REASONS.get(decision.reason)
-    return [*decision.details, *([str(reason)] if reason else [])]
+    return [_visible(detail) for detail in (*decision.details, *([reason] if reason else []))]
 
 
 def _shown(decision: Decision) -> list[tuple[str, list[str]]]:
@@ -179,4 +179,4 @@ def _visible(value: object) -> str:
 
 
 def _disguises(char: str) -> bool:
-    return bidirectional(char) in TURNING or (category(char) == "Cc" and char not in "\t\r\n")
+    return bidirectional(char) in TURNING or category(char) == "Cs" or (category(char) == "Cc" and char not in "\t\r\n")

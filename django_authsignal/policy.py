@@ -12,7 +12,7 @@ from django.http import HttpRequest
 
 from django_authsignal.conf import app_settings
 
-__all__ = ["PolicyArguments", "StepUpPolicy"]
+__all__ = ["ANSWERED_BY_GATE", "PolicyArguments", "StepUpPolicy", "policy_of"]
 
 Values = Mapping[str, object]
 
@@ -148,3 +148,8 @@ class StepUpPolicy:
     def accepts(self, verification_method: str) -> bool:
         """Whether a challenge passed with *verification_method* is good enough; a missing one is the weakest."""
         return self.verification_methods is None or verification_method in self.verification_methods
+
+
+def policy_of(action: str | StepUpPolicy, arguments: PolicyArguments) -> StepUpPolicy:
+    """The policy that a surface was given: an action code with arguments, or a policy, refined by arguments."""
+    return replace(action, **arguments) if isinstance(action, StepUpPolicy) else StepUpPolicy(action, **arguments)

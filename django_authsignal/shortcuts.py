@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any, Unpack
+from typing import Unpack
 
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 
 from django_authsignal.exceptions import StepUpRequired
-from django_authsignal.policy import PolicyArguments, StepUpPolicy
+from django_authsignal.policy import PolicyArguments, StepUpPolicy, policy_of
 from django_authsignal.services import stepup
 from django_authsignal.services.decision import Proof
 
@@ -27,8 +26,7 @@ def require_step_up(request: HttpRequest, action: str | StepUpPolicy, **argument
 
     Raises RuntimeError inside an open transaction (``ATOMIC_REQUESTS``: see ``@transaction.non_atomic_requests``).
     """
-    policy = replace(action, **arguments) if isinstance(action, StepUpPolicy) else StepUpPolicy(action, **arguments)
-    policy = policy.resolved()
+    policy = policy_of(action, arguments).resolved()
     if policy.when and not policy.when(request):
         return Proof(policy.action, None, "exempt")
     decision = stepup.require(request, policy, arguments.get("bind"))
@@ -37,6 +35,8 @@ def require_step_up(request: HttpRequest, action: str | StepUpPolicy, **argument
     return Proof(policy.action, decision.key, decision.reason)
 
 
-async def arequire_step_up(request: HttpRequest, action: str | StepUpPolicy, **arguments: Any) -> Proof:
+async def arequire_step_up(
+    request: HttpRequest, action: str | StepUpPolicy, **arguments: Unpack[PolicyArguments]
+) -> Proof:
     """Async twin of ``require_step_up``: the same arguments, answer and errors."""
     return await sync_to_async(require_step_up)(request, action, **arguments)

@@ -88,7 +88,8 @@ def returned(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
 def step_up_status(request: HttpRequest, capability: str) -> HttpResponse:
     """One word for the page that waits; the capability in the URL is the permission, the session is not touched."""
     word = status(capability)
-    response = HttpResponse(word or "unknown", status=200 if word else 404, content_type="text/plain")
+    status_code = {None: 404, Result.UNAVAILABLE: 503}.get(word, 200)
+    response = HttpResponse(word or "unknown", status=status_code, content_type="text/plain")
     return http.harden(response)
 
 

@@ -117,8 +117,7 @@ def _approve(row: TrackedAction, answer: Validation, now: datetime, approved_at:
         signals.announce(signals.step_up_approved, row)
         return Completion(Result.APPROVED, path)
     # A second load of the same return was first, or the row ended meanwhile.
-    row.refresh_from_db(fields=["status"])
-    won = row.status in (Status.APPROVED, Status.SPENT)
+    won = TrackedAction.objects.current().filter(pk=row.pk, status__in=(Status.APPROVED, Status.SPENT)).exists()
     return Completion(Result.APPROVED, path) if won else Completion(Result.EXPIRED)
 
 
@@ -154,7 +153,11 @@ def status(capability: str) -> str | None:
         key = signing.TimestampSigner(salt=STATUS_SALT).unsign(capability, max_age=lifetime)
     except signing.BadSignature:
         return None
-    row = TrackedAction.objects.current().filter(idempotency_key=key).first()
+    try:
+        row = TrackedAction.objects.current().filter(idempotency_key=key).first()
+    except DatabaseError:
+        logger.exception("a status could not be read")
+        return Result.UNAVAILABLE
     if row is None or row.status == Status.VOID:
         return Result.EXPIRED
     if row.status in (Status.SPENT, Status.REFUSED):

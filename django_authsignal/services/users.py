@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core import signing
+from django.db import DatabaseError
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -97,6 +98,14 @@ def start_enrolment(request: HttpRequest, return_url: str) -> Enrolment:
     """
     if not sessions.has_recent_login(request, RECENT_LOGIN_SECONDS):
         return Enrolment(Phase.SIGN_IN_AGAIN)
+    try:
+        return _start(request, return_url)
+    except DatabaseError:
+        logger.exception("an enrolment could not be recorded")
+        return Enrolment(Phase.FAILED)
+
+
+def _start(request: HttpRequest, return_url: str) -> Enrolment:
     asked = question(request, StepUpPolicy(ENROL_ACTION))
     payload = {**asking.told(asked), "redirectUrl": return_url}
     row = TrackedAction.objects.begin(asked.claim, enforced=False)
