@@ -42,7 +42,7 @@ def step_up_required(action: Any = None, **arguments: Any) -> Any:
         return _protect(action, StepUpPolicy(action.__name__))
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:
-        return _protect(view, policy_of(view.__name__ if action is None else action, arguments))
+        return _protect(view, policy_of(view.__name__ if action is None else action, cast(PolicyArguments, arguments)))
 
     return decorate
 

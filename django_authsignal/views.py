@@ -88,7 +88,7 @@ def returned(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
 def step_up_status(request: HttpRequest, capability: str) -> HttpResponse:
     """One word for the page that waits; the capability in the URL is the permission, the session is not touched."""
     word = status(capability)
-    status_code = {None: 404, Result.UNAVAILABLE: 503}.get(word, 200)
+    status_code = 404 if word is None else 503 if word == Result.UNAVAILABLE else 200
     response = HttpResponse(word or "unknown", status=status_code, content_type="text/plain")
     return http.harden(response)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from django.core import signing
-from django.db import DatabaseError
+from django.db import Error
 from django.http import HttpRequest
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -65,7 +65,7 @@ def complete(request: HttpRequest, key: uuid.UUID, token: str) -> Completion:
     try:
         row = TrackedAction.objects.returning(request.user.pk, sessions.channels(request), key)
         return _complete(request, row, token) if row else Completion(Result.EXPIRED)
-    except DatabaseError:
+    except Error:
         logger.exception("a return could not be completed")
         return Completion(Result.UNAVAILABLE)
 
@@ -155,7 +155,7 @@ def status(capability: str) -> str | None:
         return None
     try:
         row = TrackedAction.objects.current().filter(idempotency_key=key).first()
-    except DatabaseError:
+    except Error:
         logger.exception("a status could not be read")
         return Result.UNAVAILABLE
     if row is None or row.status == Status.VOID:

@@ -10,7 +10,7 @@ import logging
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError
+from django.db import Error
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -49,7 +49,7 @@ def require(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None) -> De
         return _from_rows(asked) or asking.ask(asked)
     except ValidationError as error:
         return Decision(outcome=Outcome.INVALID, action_code=policy.action, details=tuple(error.messages))
-    except DatabaseError:
+    except Error:
         logger.exception("action %r could not be decided", policy.action)
         return Decision(
             outcome=Outcome.UNAVAILABLE,
@@ -65,7 +65,7 @@ def unfinished(decision: Decision) -> None:
     try:
         if decision.key and (row := rows.filter(idempotency_key=decision.key).first()):
             row.note(ActionEvent.Kind.UNFINISHED)
-    except DatabaseError:  # the view's own error is the one to tell
+    except Error:  # the view's own error is the one to tell
         logger.exception("action %r: that its view did not finish could not be recorded", decision.action_code)
 
 

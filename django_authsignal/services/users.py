@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.core import signing
-from django.db import DatabaseError
+from django.db import Error
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -100,7 +100,7 @@ def start_enrolment(request: HttpRequest, return_url: str) -> Enrolment:
         return Enrolment(Phase.SIGN_IN_AGAIN)
     try:
         return _start(request, return_url)
-    except DatabaseError:
+    except Error:
         logger.exception("an enrolment could not be recorded")
         return Enrolment(Phase.FAILED)
 
