@@ -24,8 +24,8 @@ demo: $(VENV)/.demo
 	@$(BIN)/python manage.py demo $(if $(PORT),--port $(PORT)) $(if $(SANDBOX_PORT),--sandbox-port $(SANDBOX_PORT))
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -rs --cov --cov-report=
-	AUTHSIGNAL_TEST_DATABASE=postgresql $(BIN)/python -m pytest -rs -m "not browser"
+	$(BIN)/python -m pytest -rfEs --cov --cov-report=
+	AUTHSIGNAL_TEST_DATABASE=postgresql $(BIN)/python -m pytest -rfEs -m "not browser"
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='$(FULLY_COVERED)'
 	@$(MAKE) --no-print-directory lint
 
