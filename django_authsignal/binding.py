@@ -22,6 +22,7 @@ from django_authsignal.digests import digests
 
 __all__ = [
     "KEY_FIELD",
+    "KEY_HEADER",
     "NOT_CONTENT",
     "Binding",
     "bind_request",
@@ -90,7 +91,7 @@ def named_key(request: HttpRequest) -> uuid.UUID | None:
     """The row that the request says it belongs to; anything that is no UUID names none."""
     text = request.headers.get(KEY_HEADER) or request.POST.get(KEY_FIELD, "")
     try:
-        return uuid.UUID(text)
+        return uuid.UUID(text.partition(".")[0])
     except ValueError:
         return None
 

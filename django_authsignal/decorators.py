@@ -12,6 +12,7 @@ from django.db import connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from django_authsignal import http
+from django_authsignal.bearers import Bearer
 from django_authsignal.binding import drop_key
 from django_authsignal.policy import PolicyArguments, StepUpPolicy, policy_of
 from django_authsignal.services import stepup
@@ -47,14 +48,16 @@ def step_up_required(action: Any = None, **arguments: Any) -> Any:
     return decorate
 
 
-def gate(request: HttpRequest, policy: StepUpPolicy) -> tuple[HttpResponse | None, Decision | None]:
+def gate(
+    request: HttpRequest, policy: StepUpPolicy, bearer: Bearer | None = None
+) -> tuple[HttpResponse | None, Decision | None]:
     """All thinking, sync: the response that stops *request*, or the decision that let it go on (None: not asked)."""
     policy = policy.resolved()
     if not policy.report_only and (own := http.answer_itself(request, policy)):
         return own, None
     if not policy.protects(str(request.method)) or (policy.when and not policy.when(request)):
         return None, None
-    decision = stepup.require(request, policy)
+    decision = stepup.require(request, policy, bearer=bearer)
     if not decision.allowed:
         return http.answer(request, decision), None
     if decision.key:

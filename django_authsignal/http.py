@@ -40,7 +40,7 @@ SENDABLE_AGAIN = frozenset({Outcome.CHALLENGE, Outcome.ENROL, Outcome.THROTTLED,
 
 def answer(request: HttpRequest, decision: Decision) -> HttpResponse:
     """Tell the caller, in the form it understands, why its request did not go on."""
-    make = _as_problem if wants_json(request) else _as_page
+    make = _as_problem if decision.bearer or wants_json(request) else _as_page
     response = make(request, decision, WORDS[decision.outcome])
     if decision.retry_after is not None:
         response["Retry-After"] = str(decision.retry_after)
@@ -141,11 +141,17 @@ def _as_problem(request: HttpRequest, decision: Decision, words: Words) -> HttpR
             "key": decision.key,
             "expires_at": decision.expires_at,
         }
+        if decision.bearer and decision.bearer.is_new:
+            body |= {"resume": decision.bearer.secret}
     elif decision.outcome is Outcome.ENROL:
         body |= {"enrol_url": _verify_url(request, decision)}
     if details := _details(decision):
         body |= {"errors": details}
-    return JsonResponse(body, status=words.status, content_type="application/problem+json")
+    response = JsonResponse(body, status=words.status, content_type="application/problem+json")
+    if decision.bearer and decision.outcome in (Outcome.CHALLENGE, Outcome.ENROL):
+        # RFC 9470: the credentials are good, but this operation needs the user once more.
+        response["WWW-Authenticate"] = 'Bearer error="insufficient_user_authentication"'
+    return response
 
 
 def _verify_url(request: HttpRequest, decision: Decision) -> str:

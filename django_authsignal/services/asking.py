@@ -76,7 +76,7 @@ def ask(question: Question) -> Decision:
 
 def resume(question: Question, row: TrackedAction) -> Decision | None:
     """The same challenge again. None when the service no longer wants it passed: ask anew."""
-    url = sessions.recall_hosted_url(question.request, str(row.idempotency_key))
+    url = "" if question.bearer else sessions.recall_hosted_url(question.request, str(row.idempotency_key))
     if not url:
         try:
             answer = track(question, row, told(question), connection.get_client())
@@ -149,7 +149,7 @@ def _allow(question: Question, row: TrackedAction, answer: Tracked) -> Decision:
 def grant(question: Question, row: TrackedAction, outcome: str) -> Decision:
     """The row is spent and its request goes on; only here does a window open. *outcome* is 'allow' or 'challenge'."""
     signals.announce(signals.step_up_spent, row)
-    if question.policy.max_age is not None:
+    if question.policy.max_age is not None and not question.bearer:
         sessions.open_window(
             question.request,
             row.action,
@@ -174,7 +174,7 @@ def _challenge(question: Question, row: TrackedAction, answer: Tracked) -> Decis
 
 
 def _remember(question: Question, row: TrackedAction, url: str) -> None:
-    if row.expires_at:
+    if row.expires_at and not question.bearer:
         sessions.remember_hosted_url(question.request, str(row.idempotency_key), url, row.expires_at)
 
 

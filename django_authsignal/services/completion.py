@@ -22,7 +22,7 @@ from django_authsignal.services import asking
 from django_authsignal.services.question import is_signed_in
 from django_authsignal.statuses import SKEW, Status
 
-__all__ = ["Completion", "Result", "complete", "status", "status_capability"]
+__all__ = ["Completion", "Result", "complete", "status", "status_capability", "validate"]
 
 logger = logging.getLogger("django_authsignal")
 
@@ -80,25 +80,35 @@ def _complete(request: HttpRequest, row: TrackedAction, token: str) -> Completio
         return Completion(Result.REFUSED)
     if row.status != Status.PENDING or not row.is_fresh(timezone.now()) or not ours or not same_login:
         return Completion(Result.EXPIRED)
-    if not token or len(token) > TOKEN_LIMIT:
-        return _not_verified(request, row)
+    result = validate(row, token) if token else Result.PENDING
+    if result is Result.PENDING:
+        hosted = sessions.recall_hosted_url(request, str(row.idempotency_key))
+        return Completion(result, retry_url=row.return_path or hosted)
+    return Completion(result, row.return_path if result is Result.APPROVED else "")
+
+
+@sensitive_variables("token")
+def validate(row: TrackedAction, token: str) -> Result:
+    """Ask the service whether *token* passed the challenge of *row*, which is pending and fresh; approve it if so."""
+    if len(token) > TOKEN_LIMIT:
+        return Result.PENDING
     try:
         answer = connection.get_client().validate_challenge(token, user_id=row.authsignal_user_id, action=row.action)
     except Unavailable as error:
         row.note(ActionEvent.Kind.OUTAGE, str(error))
-        return Completion(Result.UNAVAILABLE)
+        return Result.UNAVAILABLE
     except AuthsignalError as error:
         asking.alarm(row, error)
-        return Completion(Result.ERROR)
-    return _judge(request, row, answer)
+        return Result.ERROR
+    return _judge(row, answer)
 
 
-def _judge(request: HttpRequest, row: TrackedAction, answer: Validation) -> Completion:
+def _judge(row: TrackedAction, answer: Validation) -> Result:
     """Only a genuine success, about this very row, approves it."""
     echoed = (answer.user_id, answer.action, answer.idempotency_key)
     if echoed != (row.authsignal_user_id, row.action, str(row.idempotency_key)):
         row.note(ActionEvent.Kind.NOT_VERIFIED, "the token is not this action's")
-        return _not_verified(request, row)
+        return Result.PENDING
     now = timezone.now()
     passed_at = answer.state_updated_at or now
     if answer.is_valid is True and answer.state is State.CHALLENGE_SUCCEEDED:
@@ -107,29 +117,23 @@ def _judge(request: HttpRequest, row: TrackedAction, answer: Validation) -> Comp
         return _approve(row, answer, now, min(now, passed_at))
     if answer.state is State.CHALLENGE_REQUIRED:
         row.note(ActionEvent.Kind.NOT_VERIFIED)
-        return _not_verified(request, row)
+        return Result.PENDING
     return _refuse(row, answer, now, "challenge")
 
 
-def _approve(row: TrackedAction, answer: Validation, now: datetime, approved_at: datetime) -> Completion:
-    path = row.return_path
+def _approve(row: TrackedAction, answer: Validation, now: datetime, approved_at: datetime) -> Result:
     if row.approve(_facts(answer, now), approved_at, app_settings.APPROVAL_TTL):
         signals.announce(signals.step_up_approved, row)
-        return Completion(Result.APPROVED, path)
+        return Result.APPROVED
     # A second load of the same return was first, or the row ended meanwhile.
     won = TrackedAction.objects.current().filter(pk=row.pk, status__in=(Status.APPROVED, Status.SPENT)).exists()
-    return Completion(Result.APPROVED, path) if won else Completion(Result.EXPIRED)
+    return Result.APPROVED if won else Result.EXPIRED
 
 
-def _refuse(row: TrackedAction, answer: Validation, now: datetime, reason: str) -> Completion:
+def _refuse(row: TrackedAction, answer: Validation, now: datetime, reason: str) -> Result:
     if row.end(Status.REFUSED, reason, _facts(answer, now)):
         signals.announce(signals.step_up_refused, row)
-    return Completion(Result.REFUSED)
-
-
-def _not_verified(request: HttpRequest, row: TrackedAction) -> Completion:
-    hosted = sessions.recall_hosted_url(request, str(row.idempotency_key))
-    return Completion(Result.PENDING, retry_url=row.return_path or hosted)
+    return Result.REFUSED
 
 
 def _facts(answer: Validation, now: datetime) -> dict[str, object]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from django_authsignal.bearers import Bearer
+
 __all__ = ["Decision", "Outcome", "Proof"]
 
 
@@ -45,6 +47,8 @@ class Decision:
     """The bound values, to be shown."""
     ask_again: Collection[str] = ()
     """Names of fields that the holding page must ask for again."""
+    bearer: Bearer | None = None
+    """The caller, where it has no session."""
     details: tuple[str, ...] = ()
     """INVALID: what was wrong, for the user."""
     reason: str = ""

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from django_authsignal import attributes, binding, connection, sessions
+from django_authsignal.bearers import Bearer
 from django_authsignal.claims import Claim
 from django_authsignal.conf import app_settings
 from django_authsignal.models import METHOD_LIMIT, PATH_LIMIT, ROUTE_LIMIT, TrackedAction
@@ -29,6 +30,7 @@ class Question:
     policy: StepUpPolicy
     values: Mapping[str, object]
     claim: Claim
+    bearer: Bearer | None = None
 
     def decided(self, outcome: Outcome, row: TrackedAction | None = None, **details: Any) -> Decision:
         """The answer to this question."""
@@ -40,6 +42,7 @@ class Question:
             key=key,
             values=self.values,
             ask_again=policy.ask_again,
+            bearer=self.bearer,
             **details,
         )
 
@@ -50,8 +53,8 @@ def is_signed_in(request: HttpRequest) -> bool:
     return user is not None and user.is_authenticated and getattr(user, "is_active", True)
 
 
-def question(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None) -> Question:
-    """Bind a signed-in *request* under *policy*; *bind* replaces the policy's own.
+def question(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None, bearer: Bearer | None = None) -> Question:
+    """Bind a signed-in *request* under *policy*; *bind* replaces the policy's own, *bearer* the session.
 
     Raises ValidationError when a bound value cannot be read; ImproperlyConfigured for users that cannot be bound.
     """
@@ -65,13 +68,13 @@ def question(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None) -> Q
         route=binding.route_of(request)[:ROUTE_LIMIT],
         method=str(request.method)[:METHOD_LIMIT],
         bindings=bound.fingerprints,
-        channels=sessions.channels(request, create=True),
+        channels=bearer.channels if bearer else sessions.channels(request, create=True),
         auth_hashes=sessions.auth_hashes(request.user),
-        return_path=return_path(request),
+        return_path="" if bearer else return_path(request),
         ip_address=attributes.client_ip(request),
         key=binding.named_key(request),
     )
-    return Question(request, policy, bound.values, claim)
+    return Question(request, policy, bound.values, claim, bearer)
 
 
 def return_path(request: HttpRequest) -> str:

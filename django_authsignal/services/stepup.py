@@ -15,10 +15,12 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from django_authsignal import connection, sessions, signals
+from django_authsignal.bearers import Bearer
 from django_authsignal.client import State
 from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.policy import ANSWERED_BY_GATE, StepUpPolicy
 from django_authsignal.services import asking
+from django_authsignal.services.completion import Result, validate
 from django_authsignal.services.decision import Decision, Outcome
 from django_authsignal.services.question import Bind, Question, is_signed_in, question
 from django_authsignal.statuses import LIVE, SKEW, Status
@@ -30,22 +32,22 @@ logger = logging.getLogger("django_authsignal")
 GRANTING = (State.ALLOW, State.CHALLENGE_SUCCEEDED)
 
 
-def require(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None) -> Decision:
+def require(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None, bearer: Bearer | None = None) -> Decision:
     """Decide about *request* under a resolved *policy*; spends an approval if there is one that fits.
 
     Raises RuntimeError inside an open transaction and ImproperlyConfigured for settings that cannot work; every fault
     of the service or the database is a decision that does not open.
     """
     if policy.report_only:
-        return _watch(request, policy, bind)
+        return _watch(request, policy, bind, bearer)
     if not is_signed_in(request):
-        return Decision(outcome=Outcome.LOGIN, action_code=policy.action)
+        return Decision(outcome=Outcome.LOGIN, action_code=policy.action, bearer=bearer)
     if request.method in ANSWERED_BY_GATE:
         return Decision(outcome=Outcome.INVALID, action_code=policy.action)
     try:
-        if _in_window(request, policy):
+        if bearer is None and _in_window(request, policy):
             return Decision(outcome=Outcome.ALLOWED, action_code=policy.action, reason="window")
-        asked = question(request, policy, bind)
+        asked = question(request, policy, bind, bearer)
         return _from_rows(asked) or asking.ask(asked)
     except ValidationError as error:
         return Decision(outcome=Outcome.INVALID, action_code=policy.action, details=tuple(error.messages))
@@ -69,10 +71,10 @@ def unfinished(decision: Decision) -> None:
         logger.exception("action %r: that its view did not finish could not be recorded", decision.action_code)
 
 
-def _watch(request: HttpRequest, policy: StepUpPolicy, bind: Bind) -> Decision:
+def _watch(request: HttpRequest, policy: StepUpPolicy, bind: Bind, bearer: Bearer | None) -> Decision:
     if is_signed_in(request):
         try:
-            asking.observe(question(request, policy, bind))
+            asking.observe(question(request, policy, bind, bearer))
         except Exception:  # to watch must never stop a request, whatever is wrong
             logger.exception("report-only: action %r could not be tracked", policy.action)
     return Decision(outcome=Outcome.ALLOWED, action_code=policy.action, reason="report_only")
@@ -114,7 +116,25 @@ def _from_rows(asked: Question) -> Decision | None:
     if not fresh or not live.fits(claim):
         live.end(Status.VOID, "changed" if fresh else "expired")
         return None
+    if live.status == Status.PENDING and asked.bearer and asked.bearer.token:
+        result = validate(live, asked.bearer.token)
+        if result is not Result.APPROVED:
+            return _not_passed(asked, live, result)
     return _spend(asked, live) if live.status == Status.APPROVED else asking.resume(asked, live)
+
+
+def _not_passed(asked: Question, row: TrackedAction, result: Result) -> Decision | None:
+    """The token that a caller without a session brought did not pass the challenge."""
+    match result:
+        case Result.PENDING:
+            return asking.resume(asked, row)
+        case Result.REFUSED:
+            return asked.decided(Outcome.BLOCKED, row, reason="challenge")
+        case Result.UNAVAILABLE:
+            return asked.decided(Outcome.UNAVAILABLE, row, retry_after=asking.RETRY_SECONDS)
+        case Result.ERROR:
+            return asked.decided(Outcome.UPSTREAM_ERROR, row)
+    return None
 
 
 def _spend(asked: Question, row: TrackedAction) -> Decision | None:
