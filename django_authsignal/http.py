@@ -34,6 +34,10 @@ TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PD
 R = TypeVar("R", bound=HttpResponseBase)
 
 
+PAGES_WITH_FORM = frozenset({"holding.html", "enrol.html"})
+"""Under ``no-referrer`` browsers send ``Origin: null`` with a form, which Django's CSRF check refuses. Nothing of these
+pages' own URLs is secret, and no other origin gets to see it."""
+
 SENDABLE_AGAIN = frozenset({Outcome.CHALLENGE, Outcome.ENROL, Outcome.THROTTLED, Outcome.UNAVAILABLE})
 """Outcomes after which sending the very same form again can succeed."""
 
@@ -62,14 +66,17 @@ def answer_itself(request: HttpRequest, policy: StepUpPolicy) -> HttpResponse | 
 
 def page(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
     """Render one of our own pages with the headers that all of them carry."""
-    return harden(render(request, f"authsignal/{template}", context, status=status))
+    response = render(request, f"authsignal/{template}", context, status=status)
+    if template in PAGES_WITH_FORM:
+        response["Referrer-Policy"] = "same-origin"
+    return harden(response)
 
 
 def harden(response: R) -> R:
     """Headers of every answer that the gate makes: never stored, never framed, never referred (T23, T31, T33)."""
     patch_cache_control(response, private=True, no_store=True)
     patch_vary_headers(response, ["Accept", "Cookie", "HX-Request"])
-    response["Referrer-Policy"] = "no-referrer"
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
     response["X-Frame-Options"] = "DENY"
     response["Cross-Origin-Opener-Policy"] = "same-origin-allow-popups"
     return response
@@ -116,13 +123,13 @@ def _as_page(request: HttpRequest, decision: Decision, words: Words) -> HttpResp
             "continue_label": _("Continue") if verify_url else _("Try again"),
             "cancel_url": get_script_prefix(),
         }
-        return render(request, "authsignal/holding.html", context | again, status=words.status)
+        return page(request, "holding.html", context | again, words.status)
     notice = {
         "details": _details(decision),
         "retry_url": request.get_full_path() if request.method == "GET" and words.status >= 429 else "",
         "home_url": get_script_prefix(),
     }
-    return render(request, "authsignal/notice.html", context | notice, status=words.status)
+    return page(request, "notice.html", context | notice, words.status)
 
 
 def _as_problem(request: HttpRequest, decision: Decision, words: Words) -> HttpResponse:

@@ -7,10 +7,12 @@ before the view runs. Whatever crashes in between, nothing goes on unapproved an
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import Error
+from django.forms.utils import pretty_name
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -50,7 +52,7 @@ def require(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None, beare
         asked = question(request, policy, bind, bearer)
         return _from_rows(asked) or asking.ask(asked)
     except ValidationError as error:
-        return Decision(outcome=Outcome.INVALID, action_code=policy.action, details=tuple(error.messages))
+        return Decision(outcome=Outcome.INVALID, action_code=policy.action, details=tuple(_messages(error)))
     except Error:
         logger.exception("action %r could not be decided", policy.action)
         return Decision(
@@ -59,6 +61,16 @@ def require(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None, beare
             reason="database",
             retry_after=asking.RETRY_SECONDS,
         )
+
+
+def _messages(error: ValidationError) -> Iterator[str]:
+    """What was wrong, each with the name of its field where it has one."""
+    if not hasattr(error, "error_dict"):
+        yield from error.messages
+        return
+    for field, messages in error.message_dict.items():
+        name = "" if field == NON_FIELD_ERRORS else f"{pretty_name(field)}: "
+        yield from (f"{name}{message}" for message in messages)
 
 
 def unfinished(decision: Decision) -> None:
