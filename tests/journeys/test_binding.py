@@ -45,6 +45,18 @@ def test_approval_of_one_view_does_not_open_another(client, bank, done, approved
     assert client.post(approved, FORM).content == b"done"  # and it is still good for its own
 
 
+def test_approval_of_one_action_does_not_open_another_of_the_same_request(client, done):  # A8 T3
+    """The same user, browser, route and content: only the action code differs."""
+    first = client.post("/twice/", FORM)
+    complete_step_up(client, first)
+    second = client.post("/twice/", FORM)
+    assert_step_up_required(second, "number")
+    assert done == []
+    complete_step_up(client, second)
+    complete_step_up(client, client.post("/twice/", FORM))
+    assert client.post("/twice/", FORM).content == b"done"
+
+
 def test_approval_of_get_does_not_open_post(client, done):  # A8
     complete_step_up(client, client.get("/act/"))
     assert_step_up_required(client.post("/act/"))

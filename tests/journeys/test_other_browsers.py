@@ -58,6 +58,13 @@ def test_two_rows_of_one_action_are_not_mixed_up(bank, client, alice):  # T2 T5
     assert list(row(other).events.values_list("kind", flat=True)) == ["not_verified"]
 
 
+def test_service_is_asked_about_this_user_and_action_only(bank, client, alice):  # T2
+    complete_step_up(client, bank.transfer(client))
+    payload = bank.authsignal.requests[-1].payload
+    assert (payload["userId"], payload["action"]) == (str(alice.pk), "withdrawFunds")
+    assert set(payload) == {"token", "userId", "action"}
+
+
 def test_token_of_another_user_changes_nobody(bank, client, bob):  # A7 T2 T29
     holding = bank.transfer(client)
     thief = bank.sign_in(bob)
@@ -174,16 +181,39 @@ def test_change_of_the_account_before_the_return_stops_it(bank, client, alice, c
     assert row(holding).status == "pending"
 
 
+def keep_signed_in(client, user):
+    """What a page does that must not sign out whoever it serves, without telling Django's login()."""
+    session = client.session
+    session["_auth_user_id"], session["_auth_user_hash"] = str(user.pk), user.get_session_auth_hash()
+    session.save()
+
+
 def test_password_changed_in_this_session_ends_older_approvals(bank, client, alice):  # A17 T22
-    """A page that keeps its user signed in, as Django's own does, still must not carry an approval over."""
     holding = bank.transfer(client)
     complete_step_up(client, holding)
     change_password(alice)
-    session = client.session
-    session["_auth_user_hash"] = alice.get_session_auth_hash()
-    session.save()
+    keep_signed_in(client, alice)
     assert_step_up_required(press_continue(client, holding))
     assert (bank.ledger, row(holding).status) == ([], "void")
+
+
+def test_password_changed_in_this_session_ends_older_challenges(bank, client, alice):  # A17 T22
+    holding = bank.transfer(client)
+    change_password(alice)
+    keep_signed_in(client, alice)
+    page = client.get(complete_step_up(client, holding)["Location"])
+    assert (page.status_code, row(holding).status) == (403, "pending")
+
+
+@pytest.mark.parametrize("status", ["pending", "approved"])
+def test_impersonation_in_this_session_takes_nothing_over(bank, client, bob, status):  # T2 T22
+    holding = bank.transfer(client)
+    if status == "approved":
+        complete_step_up(client, holding)
+    keep_signed_in(client, bob)
+    complete_step_up(client, holding)
+    assert_step_up_required(press_continue(client, holding))
+    assert (bank.ledger, row(holding).status) == ([], status)
 
 
 def test_user_inactive_for_any_backend_counts_as_nobody(bank, client, alice, settings):  # A17 T22

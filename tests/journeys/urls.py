@@ -22,6 +22,7 @@ urlpatterns = [
     path("act/", step_up_required("act")(act)),
     path("act/<int:pk>/", step_up_required("act")(act)),
     path("other/", step_up_required("act")(act)),
+    path("twice/", step_up_required("act")(step_up_required("number")(act))),
     path("async/", step_up_required("act")(views.act_async)),
     path("upload/", step_up_required("upload")(views.upload)),
     path("names/", step_up_required("names", bind=("amount", "payee"))(act)),
