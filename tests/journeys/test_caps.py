@@ -20,7 +20,7 @@ def test_thousand_starts_make_twenty_calls(bank, client, clock):  # A41 T49
     """Within one hour, each for another amount, while older challenges expire."""
     answers = []
     for number in range(1000):
-        answers.append(client.post("/act/", {"amount": number}))
+        answers.append(client.post("/act/", {"amount": number}, headers={"Accept": "application/json"}))
         clock.shift(3.5)
     assert len(bank.authsignal.requests) == 20
     assert TrackedAction.objects.count() == 20

@@ -11,6 +11,7 @@ from django.db import IntegrityError, connection, connections
 
 from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.testing import assert_step_up_required, assert_tracked, complete_step_up
+from example_project.bank.seed import open_account
 
 from .steps import Form, press_continue, row, same_browser, statuses
 
@@ -37,6 +38,16 @@ def test_history_keeps_how_and_when(bank, alice):  # A1
     assert (action.status, action.remote_state, action.verification_method) == ("spent", "CHALLENGE_SUCCEEDED", "SMS")
     assert action.created_at <= action.answered_at <= action.approved_at + (action.spent_at - action.approved_at)
     assert (action.user, action.ended_at, action.events.count()) == (alice, None, 0)
+
+
+def test_history_is_told_in_the_admin(bank, alice):  # A1
+    client, clerk = bank.sign_in(alice), bank.sign_in(open_account("clerk", is_staff=True, is_superuser=True))
+    holding = bank.transfer(client)
+    complete_step_up(client, holding)
+    press_continue(client, holding)
+    story = clerk.get(f"/admin/authsignal/trackedaction/{row(holding).pk}/change/").content.decode()
+    assert all(word in story for word in ("withdrawFunds", "SMS", "alice", str(holding.step_up.key)))
+    assert clerk.get("/admin/authsignal/trackedaction/?q=alice").content.count(b"withdrawFunds") >= 1
 
 
 def test_service_is_told_what_the_customer_approves(bank, alice):  # A1
@@ -102,7 +113,7 @@ def test_return_with_its_token_loaded_again_stays_spent(bank, alice, edge):  # A
     holding = bank.transfer(client)
     back = complete_step_up(client, holding)
     press_continue(client, holding)
-    again = client.get(back.request["PATH_INFO"], back.wsgi_request.GET)
+    again = client.get(f"{back.request['PATH_INFO']}?{back.request['QUERY_STRING']}")
     assert (again.status_code, statuses()) == (303, ["spent"])
     assert_step_up_required(bank.transfer(client))
 
