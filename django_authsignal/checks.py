@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from django.apps import apps
 from django.conf import settings
@@ -13,15 +13,17 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.middleware.cache import CacheMiddleware
 from django.shortcuts import resolve_url
-from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+from django.urls import NoReverseMatch, reverse
 
-from django_authsignal import connection, decorators
+from django_authsignal import connection, decorators, protection
 from django_authsignal.conf import app_settings
 from django_authsignal.policy import StepUpPolicy
 
 __all__ = ["CHECKS"]
 
 Messages = list[checks.CheckMessage]
+
+MIDDLEWARE = "django_authsignal.middleware.StepUpMiddleware"
 
 OTHER_SETTINGS = [
     "TENANT_ID",
@@ -96,12 +98,36 @@ def check_project(**kwargs: Any) -> Messages:
     return found
 
 
+def check_areas(**kwargs: Any) -> Messages:
+    """E014 middleware, E015 a DRF view by pattern, E016 what the settings say of areas and logins."""
+    found: Messages = []
+    if problem := _problem(protection.protected_patterns):
+        return [_error(16, problem, "Correct AUTHSIGNAL_PROTECT.")]
+    if problem := _problem(lambda: app_settings.SIGN_IN_ACTION):
+        return [_error(16, problem, "Correct AUTHSIGNAL_SIGN_IN_ACTION.")]
+    action = app_settings.SIGN_IN_ACTION
+    if action and (problem := _problem(lambda: StepUpPolicy(action).resolved())):
+        found.append(_error(16, problem, "Correct AUTHSIGNAL_SIGN_IN_ACTION."))
+    if (action or protection.protected_patterns()) and MIDDLEWARE not in settings.MIDDLEWARE:
+        text = "AUTHSIGNAL_PROTECT and AUTHSIGNAL_SIGN_IN_ACTION do nothing without the middleware."
+        found.append(_error(14, text, f"Add {MIDDLEWARE!r} to MIDDLEWARE, after AuthenticationMiddleware."))
+    if action and settings.SESSION_ENGINE.endswith(".signed_cookies"):
+        text = "AUTHSIGNAL_SIGN_IN_ACTION needs sessions on the server: an old cookie can be replayed."
+        found.append(_error(10, text, "Use another SESSION_ENGINE."))
+    for route in protection.routes():
+        if route.policy and not route.is_own and hasattr(route.view, "cls"):
+            text = f"AUTHSIGNAL_PROTECT matches {route.name!r}, whose users REST framework only knows later."
+            found.append(_error(15, text, "Use the mixin of django_authsignal.contrib.rest_framework there."))
+    return found
+
+
 def check_views(**kwargs: Any) -> Messages:
     """E010 windows on cookie sessions, E013 CSRF, W001 and W002 policies that open, W003 a cache outside the gate."""
     found: Messages = []
     broken = dict(_broken_overrides())
-    for route, view, policy in gated_views():
-        name = f"The view at {route!r} (action {policy.action!r})"
+    for route in _protected_routes():
+        policy, view = cast(StepUpPolicy, route.policy), route.view
+        name = f"The view at {route.pattern!r} (action {policy.action!r})"
         if problem := _problem(policy.resolved):
             if policy.action in broken or "" in broken:
                 continue  # told by check_settings
@@ -111,7 +137,7 @@ def check_views(**kwargs: Any) -> Messages:
         if policy.max_age is not None and settings.SESSION_ENGINE.endswith(".signed_cookies"):
             text = f"{name} opens a window, but sessions live in cookies, where an old one can be replayed."
             found.append(_error(10, text, "Use another SESSION_ENGINE, or leave max_age out."))
-        if getattr(view, "csrf_exempt", False):
+        if getattr(view, "csrf_exempt", False) and not hasattr(view, "cls"):
             text = f"{name} is csrf_exempt: another site could start challenges for its visitors."
             found.append(_error(13, text, "Remove csrf_exempt."))
         if policy.on_unavailable == "allow":
@@ -126,24 +152,13 @@ def check_views(**kwargs: Any) -> Messages:
     return found
 
 
-CHECKS = [check_credentials, check_site_url, check_settings, check_project, check_views]
+CHECKS = [check_credentials, check_site_url, check_settings, check_project, check_areas, check_views]
 
 
-def gated_views() -> Iterator[tuple[str, Callable[..., Any], StepUpPolicy]]:
-    """Every route whose view stands behind the gate, with the view's own policy."""
-    for route, view in _views(get_resolver().url_patterns):
-        policy = getattr(view, "step_up_policy", None)
-        if isinstance(policy, StepUpPolicy):
-            yield route, view, policy
-
-
-def _views(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[tuple[str, Callable[..., Any]]]:
-    for pattern in patterns:
-        route = prefix + str(pattern.pattern)
-        if isinstance(pattern, URLResolver):
-            yield from _views(pattern.url_patterns, route)
-        else:
-            yield route, pattern.callback
+def _protected_routes() -> Iterator[protection.Route]:
+    """Routes with a policy; none while AUTHSIGNAL_PROTECT cannot be read, which check_areas tells."""
+    if not _problem(protection.protected_patterns):
+        yield from (route for route in protection.routes() if route.policy)
 
 
 def _lets_unenrolled_pass(policy: StepUpPolicy) -> bool:

@@ -131,6 +131,19 @@ class AppSettings:
         return value
 
     @property
+    def PROTECT(self) -> Mapping[str, Mapping[str, Any]]:
+        """Policies (with their ``action``) per pattern of view names, such as ``admin:*``. Default {}."""
+        value = _get("PROTECT", {})
+        if not isinstance(value, Mapping) or not all(isinstance(entry, Mapping) for entry in value.values()):
+            raise _wrong("PROTECT", "must map patterns of view names to mappings of policy arguments.")
+        return value
+
+    @property
+    def SIGN_IN_ACTION(self) -> str:
+        """Action code that every login must pass before the session may do anything else. Default '': none."""
+        return _text("SIGN_IN_ACTION")
+
+    @property
     def UNENROLLED(self) -> str:
         """What an ALLOW means for a user without any authenticator: 'enrol' (default), 'deny' or 'allow'."""
         return _choice("UNENROLLED", "enrol", ("enrol", "deny", "allow"))

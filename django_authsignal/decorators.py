@@ -15,10 +15,12 @@ from django_authsignal import http
 from django_authsignal.bearers import Bearer
 from django_authsignal.binding import drop_key
 from django_authsignal.policy import PolicyArguments, StepUpPolicy, policy_of
+from django_authsignal.protection import step_up_exempt
 from django_authsignal.services import stepup
 from django_authsignal.services.decision import Decision
+from django_authsignal.services.proof import Proof
 
-__all__ = ["step_up_required"]
+__all__ = ["gate", "step_up_exempt", "step_up_required"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,6 +64,7 @@ def gate(
         return http.answer(request, decision), None
     if decision.key:
         drop_key(request)
+    request.step_up_proof = Proof.of(decision)  # type: ignore[attr-defined]
     return None, decision
 
 

@@ -1,36 +1,109 @@
-"""Rendering of what ``require_step_up`` raises. Place it after ``AuthenticationMiddleware``."""
+"""What stands before views that do not ask themselves: ``AUTHSIGNAL_PROTECT``, the sign-in step-up, and the answer to
+``require_step_up``'s exception. Place it after ``AuthenticationMiddleware``."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.contrib.auth.views import LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from django_authsignal import http
+from django_authsignal import connection, http, protection, sessions
+from django_authsignal.conf import app_settings
+from django_authsignal.decorators import gate
 from django_authsignal.exceptions import StepUpRequired
+from django_authsignal.policy import StepUpPolicy
+from django_authsignal.services.question import is_signed_in
 
 __all__ = ["StepUpMiddleware"]
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
+View = Callable[..., Any]
+
+LASTING = ("challenge", "allow", "unenrolled", "report_only")
+"""Reasons by which a login has passed; an outage lets single requests through, not the session."""
 
 
 class StepUpMiddleware:
-    """Answer ``StepUpRequired`` as the decorator answers: redirect, holding page or problem+json."""
+    """The gate for whole areas and for logins. It decides in ``process_view``: after CSRF, outside transactions."""
 
     sync_capable = True
     async_capable = True
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
-        if iscoroutinefunction(get_response):
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        """Pass the request on; everything happens in ``process_exception``."""
-        return self.get_response(request)
+        """Pass the request on, and keep caches away from the answer of a view that was protected here."""
+        response = self.get_response(request)
+        return self._sealed_later(request, response) if self.is_async else _sealed(request, response)
+
+    async def _sealed_later(self, request: HttpRequest, response: Any) -> HttpResponseBase:
+        return _sealed(request, await response)
+
+    def process_view(
+        self, request: HttpRequest, view: View, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> HttpResponse | None:
+        """Ask for what stands before this view, unless it is exempt."""
+        if protection.is_exempt(view) or _is_logout(request, view):
+            return None
+        return _sign_in(request) or _protect(request, view)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer a refusal; leave every other exception alone."""
         return http.answer(request, exception.decision) if isinstance(exception, StepUpRequired) else None
+
+
+def _sign_in(request: HttpRequest) -> HttpResponse | None:
+    """After any login the session may do nothing else until its step-up is passed.
+
+    The fact is bound to this login: sessions that were open before the setting was switched on have none.
+    """
+    action = app_settings.SIGN_IN_ACTION
+    if not action or not is_signed_in(request):
+        return None
+    policy, environment = StepUpPolicy(action).resolved(), connection.environment()
+    passed = sessions.sign_in_outcome(request, action, environment)
+    if passed and (passed != "report_only" or policy.report_only):
+        return None
+    stopped, decision = gate(request, policy)
+    if decision and decision.reason in LASTING:
+        sessions.record_sign_in(request, action, environment, decision.reason)
+    return stopped
+
+
+def _protect(request: HttpRequest, view: View) -> HttpResponse | None:
+    match = request.resolver_match
+    policy = protection.policy_for(view, match.view_name) if match and not hasattr(view, "step_up_policy") else None
+    if policy is None or _refuses_anyway(request, view):
+        return None
+    stopped, decision = gate(request, policy)
+    request._authsignal_sealed = decision is not None  # type: ignore[attr-defined]
+    return stopped
+
+
+def _refuses_anyway(request: HttpRequest, view: View) -> bool:
+    """Permission first: what the admin turns away, or shows to anybody, is not ours to ask about."""
+    site = getattr(view, "admin_site", None) or getattr(getattr(view, "model_admin", None), "admin_site", None)
+    if site is not None and not site.has_permission(request):
+        return True
+    return not is_signed_in(request) and getattr(view, "login_required", True) is False
+
+
+def _is_logout(request: HttpRequest, view: View) -> bool:
+    """Nobody is kept from logging out."""
+    name = (request.resolver_match and request.resolver_match.url_name) or ""
+    view_class = getattr(view, "view_class", object)
+    return name == "logout" or name.endswith("_logout") or issubclass(view_class, LogoutView)
+
+
+def _sealed(request: HttpRequest, response: Any) -> HttpResponseBase:
+    if getattr(request, "_authsignal_sealed", False):
+        return http.seal(cast(HttpResponseBase, response))
+    return cast(HttpResponseBase, response)

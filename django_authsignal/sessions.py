@@ -29,7 +29,9 @@ __all__ = [
     "open_window",
     "recall_hosted_url",
     "record_login",
+    "record_sign_in",
     "remember_hosted_url",
+    "sign_in_outcome",
 ]
 
 SESSION_KEY = "_authsignal"
@@ -114,6 +116,24 @@ def current_window(request: HttpRequest, action: str, environment: str) -> Windo
         return None
     issued, outcome, verification_method, row_pk = values
     return Window(int(time.time()) - issued, outcome, verification_method, row_pk)
+
+
+def record_sign_in(request: HttpRequest, action: str, environment: str, outcome: str) -> None:
+    """Note that this login passed its step-up; the session gets a new key, as after any gain of rights."""
+    facts = _facts(request)
+    nonce = facts.get("nonce") or _new_nonce(request)
+    signature = _sign(request.user, nonce, f"sign-in {environment} {action}", [outcome])[0]
+    facts = {**_facts(request), "sign_in": [outcome, signature]}
+    session_of(request).cycle_key()
+    session_of(request)[SESSION_KEY] = facts
+
+
+def sign_in_outcome(request: HttpRequest, action: str, environment: str) -> str:
+    """How this login passed its step-up, or '' while that is pending."""
+    facts = _facts(request)
+    outcome, signature = facts.get("sign_in", ["", ""])
+    genuine = _sign(request.user, facts.get("nonce", ""), f"sign-in {environment} {action}", [outcome])
+    return str(outcome) if outcome and _matches(signature, genuine) else ""
 
 
 def remember_hosted_url(request: HttpRequest, key: str, url: str, expires_at: datetime) -> None:

@@ -12,4 +12,6 @@ urlpatterns = [
     path("return/<uuid:key>/", views.returned, name="return"),
     path("status/<str:capability>/", views.step_up_status, name="status"),
     path("enrol/", views.enrol, name="enrol"),
+    path("manage/", views.manage, name="manage"),
+    path("unlock/", views.unlock, name="unlock"),
 ]

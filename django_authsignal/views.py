@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -10,7 +11,7 @@ from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.db.transaction import non_atomic_requests
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.urls import get_script_prefix
 from django.utils.translation import gettext_lazy as _
@@ -20,12 +21,16 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods
 
 from django_authsignal import connection, http
+from django_authsignal.decorators import gate
+from django_authsignal.policy import StepUpPolicy
+from django_authsignal.protection import policy_before, step_up_exempt
 from django_authsignal.services import users
 from django_authsignal.services.completion import TOKEN_LIMIT, Result, complete, status
+from django_authsignal.services.pages import signed_page
 from django_authsignal.services.question import is_signed_in
 from django_authsignal.services.users import Phase
 
-__all__ = ["enrol", "returned", "step_up_status"]
+__all__ = ["enrol", "manage", "returned", "step_up_status", "unlock"]
 
 TEXTS = {
     Result.APPROVED: (200, _("You are verified"), _("Go back to the page you came from and continue there.")),
@@ -53,6 +58,7 @@ TEXTS = {
 }
 
 
+@step_up_exempt
 @login_not_required
 @non_atomic_requests
 @require_GET
@@ -82,6 +88,7 @@ def returned(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
     return http.page(request, "returned.html", context, status=status_code)
 
 
+@step_up_exempt
 @login_not_required
 @non_atomic_requests
 @require_GET
@@ -93,6 +100,7 @@ def step_up_status(request: HttpRequest, capability: str) -> HttpResponse:
     return http.harden(response)
 
 
+@step_up_exempt
 @login_not_required
 @non_atomic_requests
 @never_cache
@@ -119,10 +127,50 @@ def enrol(request: HttpRequest) -> HttpResponse:
             return http.harden(HttpResponseSeeOther(enrolment.url))
         phase = enrolment.phase
     if phase is Phase.FAILED:
-        status_code, title, message = TEXTS[Result.UNAVAILABLE]
-        context = {"title": title, "message": message, "retry_url": own_path, "home_url": get_script_prefix()}
-        return http.page(request, "notice.html", context, status=status_code)
-    return http.page(request, "enrol.html", {"state": phase, "continue_url": users.remembered_path(back)})
+        return _failed(request, own_path)
+    return http.page(request, "enrol.html", {"state": phase, "continue_url": signed_page(back)})
+
+
+@step_up_exempt
+@login_not_required
+@non_atomic_requests
+@require_GET
+@never_cache
+def manage(request: HttpRequest) -> HttpResponse:
+    """To the hosted settings page and back, for a user who has just passed a challenge (T12)."""
+    if "token" in request.GET:
+        return http.page(request, "bounce.html", {"continue_url": f"{request.path}?returned=1"})
+    if "returned" in request.GET:
+        message = _("What you changed is in force.")
+        context = {"title": _("You are back"), "message": message, "home_url": get_script_prefix()}
+        return http.page(request, "notice.html", context)
+    stopped, _decision = gate(request, StepUpPolicy(users.MANAGE_ACTION, minimum="challenge"))
+    if stopped:
+        return stopped
+    visit = users.start_managing(request, connection.site_url(request) + request.path)
+    if visit.phase is Phase.HOSTED:
+        return http.harden(HttpResponseSeeOther(visit.url))
+    return _failed(request, request.path)
+
+
+@step_up_exempt
+@non_atomic_requests
+@require_GET
+@never_cache
+def unlock(request: HttpRequest) -> HttpResponse:
+    """Open a page's window before anything is typed there, and go back to it."""
+    path = signed_page(request.GET.get("page", ""))
+    policy = policy_before(path)
+    if policy is None or policy.resolved().max_age is None:
+        raise Http404("no page of ours with a window")
+    stopped, _decision = gate(request, replace(policy.resolved(), methods=None))
+    return stopped or http.harden(HttpResponseSeeOther(path))
+
+
+def _failed(request: HttpRequest, retry_url: str) -> HttpResponse:
+    status_code, title, message = TEXTS[Result.UNAVAILABLE]
+    context = {"title": title, "message": message, "retry_url": retry_url, "home_url": get_script_prefix()}
+    return http.page(request, "notice.html", context, status=status_code)
 
 
 class HttpResponseSeeOther(HttpResponseRedirect):

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from django_authsignal.bearers import Bearer
 
-__all__ = ["Decision", "Outcome", "Proof"]
+__all__ = ["Decision", "Outcome"]
 
 
 class Outcome(StrEnum):
@@ -60,14 +60,3 @@ class Decision:
     def allowed(self) -> bool:
         """Whether the request may go on."""
         return self.outcome is Outcome.ALLOWED
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What ``require_step_up`` returns, and nothing else makes: this request's action was allowed."""
-
-    action: str
-    key: uuid.UUID | None
-    """Idempotency key of the action at Authsignal; None in a window, in report-only mode or outside ``when``."""
-    reason: str
-    """'challenge', 'allow', 'window', 'unenrolled', 'unavailable', 'report_only' or 'exempt'."""

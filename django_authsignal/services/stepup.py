@@ -25,9 +25,10 @@ from django_authsignal.services import asking
 from django_authsignal.services.completion import Result, validate
 from django_authsignal.services.decision import Decision, Outcome
 from django_authsignal.services.question import Bind, Question, is_signed_in, question
+from django_authsignal.sessions import Window
 from django_authsignal.statuses import LIVE, SKEW, Status
 
-__all__ = ["require", "unfinished"]
+__all__ = ["fitting_window", "require", "unfinished", "watch"]
 
 logger = logging.getLogger("django_authsignal")
 
@@ -41,7 +42,7 @@ def require(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None, beare
     of the service or the database is a decision that does not open.
     """
     if policy.report_only:
-        return _watch(request, policy, bind, bearer)
+        return watch(request, policy, bind, bearer)
     if not is_signed_in(request):
         return Decision(outcome=Outcome.LOGIN, action_code=policy.action, bearer=bearer)
     if request.method in ANSWERED_BY_GATE:
@@ -83,7 +84,8 @@ def unfinished(decision: Decision) -> None:
         logger.exception("action %r: that its view did not finish could not be recorded", decision.action_code)
 
 
-def _watch(request: HttpRequest, policy: StepUpPolicy, bind: Bind, bearer: Bearer | None) -> Decision:
+def watch(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None, bearer: Bearer | None = None) -> Decision:
+    """Track and record, stop nothing, whatever goes wrong: report-only mode and the audit trail."""
     if is_signed_in(request):
         try:
             asking.observe(question(request, policy, bind, bearer))
@@ -93,17 +95,21 @@ def _watch(request: HttpRequest, policy: StepUpPolicy, bind: Bind, bearer: Beare
 
 
 def _in_window(request: HttpRequest, policy: StepUpPolicy) -> bool:
-    """Whether this session holds a window whose age, outcome and method satisfy *this* policy."""
+    """Whether this session holds a window for *this* policy; with ``recheck``, one whose row still says so."""
+    window = fitting_window(request, policy)
+    return window is not None and (not policy.recheck or _still_granted(request.user.pk, window.row_pk))
+
+
+def fitting_window(request: HttpRequest, policy: StepUpPolicy) -> Window | None:
+    """This session's window for the action, if its age, outcome and method satisfy *policy*. No query, no effect."""
     if policy.max_age is None:
-        return False
+        return None
     window = sessions.current_window(request, policy.action, connection.environment())
     if window is None or not -SKEW.total_seconds() <= window.age < policy.max_age:
-        return False
-    if window.outcome != "challenge" and policy.minimum == "challenge":
-        return False
-    if window.outcome == "challenge" and not policy.accepts(window.verification_method):
-        return False
-    return not policy.recheck or _still_granted(request.user.pk, window.row_pk)
+        return None
+    if window.outcome != "challenge":
+        return window if policy.minimum == "allow" else None
+    return window if policy.accepts(window.verification_method) else None
 
 
 def _still_granted(user_pk: Any, row_pk: int) -> bool:

@@ -8,36 +8,36 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlencode
 
-from django.core import signing
 from django.db import Error
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from django_authsignal import attributes, connection, sessions, signals
-from django_authsignal.client import AuthsignalError, State
+from django_authsignal.client import AuthsignalError, State, Tracked
 from django_authsignal.models import TrackedAction
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.services import asking
+from django_authsignal.services.pages import sign_page
 from django_authsignal.services.question import question, return_path
 from django_authsignal.statuses import Status
 
 __all__ = [
+    "MANAGE_ACTION",
     "Enrolment",
     "Phase",
     "enrol_path",
     "enrol_phone",
     "enrolment_phase",
-    "remembered_path",
     "start_enrolment",
+    "start_managing",
 ]
 
 logger = logging.getLogger("django_authsignal")
 
 ENROL_ACTION = "enrolAuthenticator"
 """Action code under which starting an enrolment is tracked."""
-ENROL_SALT = "django_authsignal.enrol"
-ENROL_SECONDS = 3600
+MANAGE_ACTION = "manageAuthenticators"
+"""Action code of the step-up before the hosted settings page, and of the visit to it."""
 RECENT_LOGIN_SECONDS = 300
 """How long after a login an authenticator may be enrolled: a stolen session must not be enough (T12)."""
 
@@ -66,16 +66,7 @@ def enrol_path(request: HttpRequest) -> str:
     """Our enrol page, which remembers under signature the page that *request* asked for."""
     path = reverse("authsignal:enrol")
     back = return_path(request)
-    return f"{path}?{urlencode({'back': signing.dumps(back, salt=ENROL_SALT)})}" if back else path
-
-
-def remembered_path(signed: str) -> str:
-    """The page under a signature of ours; '' for anything else (T25)."""
-    try:
-        path = str(signing.loads(signed, salt=ENROL_SALT, max_age=ENROL_SECONDS))
-    except signing.BadSignature:
-        return ""
-    return path if url_has_allowed_host_and_scheme(path, allowed_hosts=None) else ""
+    return f"{path}?{urlencode({'back': sign_page(back)})}" if back else path
 
 
 def enrolment_phase(request: HttpRequest, *, returned: bool) -> Phase:
@@ -98,30 +89,43 @@ def start_enrolment(request: HttpRequest, return_url: str) -> Enrolment:
     """
     if not sessions.has_recent_login(request, RECENT_LOGIN_SECONDS):
         return Enrolment(Phase.SIGN_IN_AGAIN)
-    try:
-        return _start(request, return_url)
-    except Error:
-        logger.exception("an enrolment could not be recorded")
-        return Enrolment(Phase.FAILED)
-
-
-def _start(request: HttpRequest, return_url: str) -> Enrolment:
-    asked = question(request, StepUpPolicy(ENROL_ACTION))
-    payload = {**asking.told(asked), "redirectUrl": return_url}
-    row = TrackedAction.objects.begin(asked.claim, enforced=False)
-    try:
-        answer = asking.track(asked, row, payload, connection.get_client())
-    except AuthsignalError as error:
-        row.end(Status.VOID, "unavailable")
-        asking.alarm(row, error)
-        return Enrolment(Phase.FAILED)
-    row.end(Status.VOID, "enrolment")
-    if answer.is_enrolled:
+    answer = _visit(request, ENROL_ACTION, {"redirectUrl": return_url})
+    if answer and answer.is_enrolled:
         return Enrolment(Phase.ALREADY)
-    url = connection.hosted_page(answer.url)
-    if answer.state is not State.ALLOW or not url:
-        return Enrolment(Phase.FAILED)
-    return Enrolment(Phase.HOSTED, url)
+    return _hosted(answer, State.ALLOW)
+
+
+def start_managing(request: HttpRequest, return_url: str) -> Enrolment:
+    """Open the hosted settings page, where a user adds and removes authenticators.
+
+    Only for a request that has just passed a challenge: whoever comes here may add a factor of their own (T12).
+    """
+    answer = _visit(request, MANAGE_ACTION, {"redirectUrl": return_url, "redirectToSettings": True})
+    return _hosted(answer, State.ALLOW, State.CHALLENGE_REQUIRED)
+
+
+def _visit(request: HttpRequest, action: str, extra: dict[str, Any]) -> Tracked | None:
+    """Track a visit to a hosted page that is no challenge; the row only records it. None: it could not be tracked."""
+    try:
+        asked = question(request, StepUpPolicy(action))
+        payload = {**asking.told(asked), **extra}
+        row = TrackedAction.objects.begin(asked.claim, enforced=False)
+        try:
+            answer = asking.track(asked, row, payload, connection.get_client())
+        except AuthsignalError as error:
+            row.end(Status.VOID, "unavailable")
+            asking.alarm(row, error)
+            return None
+        row.end(Status.VOID, "enrolment")
+    except Error:
+        logger.exception("a visit to a hosted page could not be recorded")
+        return None
+    return answer
+
+
+def _hosted(answer: Tracked | None, *states: State) -> Enrolment:
+    url = connection.hosted_page(answer.url) if answer and answer.state in states else ""
+    return Enrolment(Phase.HOSTED, url) if url else Enrolment(Phase.FAILED)
 
 
 def enrol_phone(user: Any, phone_number: str, verification_method: str, *, dry_run: bool = False) -> bool:

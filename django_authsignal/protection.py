@@ -1,0 +1,100 @@
+"""Which policy stands before a route: its view's own, ``AUTHSIGNAL_PROTECT``'s, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import Any, TypeVar
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.urls import Resolver404, URLPattern, URLResolver, get_resolver, resolve
+
+from django_authsignal.conf import app_settings
+from django_authsignal.policy import StepUpPolicy
+
+__all__ = ["Route", "is_exempt", "policy_before", "policy_for", "protected_patterns", "routes", "step_up_exempt"]
+
+V = TypeVar("V", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One URL pattern of the project."""
+
+    pattern: str
+    name: str
+    """Namespaced view name; the view's dotted path where it has none."""
+    view: Callable[..., Any]
+    policy: StepUpPolicy | None
+    """What stands before it, unresolved."""
+    is_own: bool
+    """Whether the view itself asks for it, not ``AUTHSIGNAL_PROTECT``."""
+
+
+def step_up_exempt(view: V) -> V:
+    """Let ``AUTHSIGNAL_PROTECT`` and the sign-in step-up pass this view over."""
+    view.step_up_exempt = True  # type: ignore[attr-defined]
+    return view
+
+
+def is_exempt(view: Callable[..., Any]) -> bool:
+    """Whether *view* is exempt; our own pages are, wherever a project mounts them."""
+    return getattr(view, "step_up_exempt", False) is True
+
+
+def policy_for(view: Callable[..., Any], name: str) -> StepUpPolicy | None:
+    """The policy before this *view* under this view *name*: the first pattern that matches, unless it has its own."""
+    own = getattr(view, "step_up_policy", None)
+    if own is not None or is_exempt(view):
+        return own
+    return next((policy for pattern, policy in protected_patterns() if fnmatchcase(name, pattern)), None)
+
+
+def policy_before(path: str) -> StepUpPolicy | None:
+    """The policy before the page at *path* (a query may follow), unresolved; None for a path of nobody."""
+    try:
+        match = resolve(path.partition("?")[0])
+    except Resolver404:
+        return None
+    return policy_for(match.func, match.view_name)
+
+
+@cache
+def protected_patterns() -> tuple[tuple[str, StepUpPolicy], ...]:
+    """``AUTHSIGNAL_PROTECT`` as policies, in its order. Raises ImproperlyConfigured for an entry that cannot work."""
+    entries = []
+    for pattern, arguments in app_settings.PROTECT.items():
+        try:
+            entries.append((pattern, StepUpPolicy(**arguments)))
+        except TypeError as error:
+            raise ImproperlyConfigured(f"AUTHSIGNAL_PROTECT[{pattern!r}]: {error}") from error
+    return tuple(entries)
+
+
+def routes() -> Iterator[Route]:
+    """Every route of the project with what stands before it."""
+    yield from _routes(get_resolver().url_patterns, "", "")
+
+
+def _routes(patterns: list[URLPattern | URLResolver], prefix: str, namespace: str) -> Iterator[Route]:
+    for pattern in patterns:
+        path = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            yield from _routes(pattern.url_patterns, path, inner)
+        else:
+            view = pattern.callback
+            name = namespace + (pattern.name or pattern.lookup_str)
+            own = getattr(view, "step_up_policy", None) is not None
+            yield Route(path, name, view, policy_for(view, name), own)
+
+
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    if setting == "AUTHSIGNAL_PROTECT":
+        protected_patterns.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="django_authsignal.protection")
