@@ -12,7 +12,7 @@ from .steps import Edge
 
 
 @pytest.fixture(autouse=True)
-def _more_views(settings):
+def _more_views(authsignal, settings):  # in this order, so that the kit's own settings lie below the test's
     settings.ROOT_URLCONF = "tests.journeys.urls"
     cache.clear()
 
