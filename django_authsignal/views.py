@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -11,16 +11,16 @@ from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.db.transaction import non_atomic_requests
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import resolve_url
 from django.urls import get_script_prefix
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
-from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_GET, require_http_methods
 
 from django_authsignal import connection, http
+from django_authsignal.client.sealed import Sealed
 from django_authsignal.decorators import gate
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.protection import policy_before, step_up_exempt
@@ -58,23 +58,44 @@ TEXTS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """What a hosted page sent back in the URL."""
+
+    token: str
+    """'' unless there is exactly one."""
+    hop: bool
+    given: bool
+
+
+def _take_query(request: HttpRequest) -> _Query:
+    """Take the query out of the request: error reports show requests, and a token must not be in them (T23, T65)."""
+    tokens = request.GET.getlist("token")
+    token = Sealed(tokens[0][: TOKEN_LIMIT + 1]) if len(tokens) == 1 else ""
+    query = _Query(token, "hop" in request.GET, bool(request.GET))
+    request.GET = QueryDict()
+    for name in ("QUERY_STRING", "RAW_URI", "REQUEST_URI"):
+        if name in request.META:
+            request.META[name] = ""
+    return query
+
+
 @step_up_exempt
 @login_not_required
 @non_atomic_requests
 @require_GET
 @never_cache
-@sensitive_variables("tokens", "query")
 def returned(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
     """Where the hosted page sends the browser back to: the token is used once, in memory, and leaves the URL."""
-    tokens = request.GET.getlist("token")
-    if not is_signed_in(request) and "hop" not in request.GET and len(tokens) == 1:
+    asked = _take_query(request)
+    if asked.token and not asked.hop and not is_signed_in(request):
         # SameSite=Strict cookies are absent on a cross-site navigation; one hop within our site brings them (T30).
-        query = urlencode({"token": tokens[0][:TOKEN_LIMIT], "hop": 1})
-        return http.page(request, "bounce.html", {"continue_url": f"{request.path}?{query}"})
-    completion = complete(request, key, tokens[0] if len(tokens) == 1 else "")
+        again = Sealed(f"{request.path}?{urlencode({'token': asked.token, 'hop': 1})}")
+        return http.page(request, "bounce.html", {"continue_url": again})
+    completion = complete(request, key, asked.token)
     if completion.result is Result.APPROVED and completion.path:
         return http.harden(HttpResponseSeeOther(completion.path))
-    if request.GET and completion.result not in (Result.UNAVAILABLE, Result.ERROR):
+    if asked.given and completion.result not in (Result.UNAVAILABLE, Result.ERROR):
         return http.harden(HttpResponseSeeOther(request.path))
     status_code, title, message = TEXTS[completion.result]
     context = {
@@ -108,16 +129,16 @@ def step_up_status(request: HttpRequest, capability: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def enrol(request: HttpRequest) -> HttpResponse:
     """Before and after the hosted enrolment page. Enrolment starts by POST, shortly after a login (T12)."""
-    back = request.GET.get("back", "")
+    back, came_back = request.GET.get("back", ""), "returned" in request.GET
     own_path = f"{request.path}?{urlencode({'back': back})}" if back else request.path
-    if "token" in request.GET:
+    if _take_query(request).token:
         # The way back from the hosted page: the token is not needed, and one hop brings Strict cookies (T30).
         returned_path = f"{own_path}{'&' if back else '?'}returned=1"
         return http.page(request, "bounce.html", {"continue_url": returned_path})
     if not is_signed_in(request):
         return redirect_to_login(own_path, resolve_url(settings.LOGIN_URL))
     if request.method == "GET":
-        phase = users.enrolment_phase(request, returned="returned" in request.GET)
+        phase = users.enrolment_phase(request, returned=came_back)
     elif request.POST.get("action") == "reauthenticate":
         logout(request)
         return redirect_to_login(own_path, resolve_url(settings.LOGIN_URL))
@@ -138,9 +159,10 @@ def enrol(request: HttpRequest) -> HttpResponse:
 @never_cache
 def manage(request: HttpRequest) -> HttpResponse:
     """To the hosted settings page and back, for a user who has just passed a challenge (T12)."""
-    if "token" in request.GET:
+    came_back = "returned" in request.GET
+    if _take_query(request).token:
         return http.page(request, "bounce.html", {"continue_url": f"{request.path}?returned=1"})
-    if "returned" in request.GET:
+    if came_back:
         message = _("What you changed is in force.")
         context = {"title": _("You are back"), "message": message, "home_url": get_script_prefix()}
         return http.page(request, "notice.html", context)

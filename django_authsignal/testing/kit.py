@@ -31,19 +31,24 @@ class Authsignal:
         self.store = Store(Rules(enrol_everyone=True), secret=SECRET, origin=ORIGIN)
         self._adapter = SandboxAdapter(self.store)
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings under which the package talks to this Authsignal and to nothing else."""
+        return {
+            "AUTHSIGNAL_SECRET": SECRET,
+            "AUTHSIGNAL_API_URL": f"{ORIGIN}/v1",
+            "AUTHSIGNAL_ADAPTER": self._adapter,
+            "AUTHSIGNAL_ALLOW_SANDBOX": True,
+            "AUTHSIGNAL_SITE_URL": getattr(settings, "AUTHSIGNAL_SITE_URL", "") or "http://testserver",
+        }
+
     def __enter__(self) -> Self:
-        self._settings = override_settings(
-            AUTHSIGNAL_SECRET=SECRET,
-            AUTHSIGNAL_API_URL=f"{ORIGIN}/v1",
-            AUTHSIGNAL_ADAPTER=self._adapter,
-            AUTHSIGNAL_ALLOW_SANDBOX=True,
-            AUTHSIGNAL_SITE_URL=getattr(settings, "AUTHSIGNAL_SITE_URL", "") or "http://testserver",
-        )
-        self._settings.enable()
+        self._overridden = override_settings(**self.settings)
+        self._overridden.enable()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._settings.disable()
+        self._overridden.disable()
 
     def allow(self, action: str) -> None:
         """Let *action* pass without a challenge."""

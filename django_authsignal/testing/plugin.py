@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,9 +11,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def authsignal() -> Iterator[Authsignal]:
-    """An Authsignal in this process, for this test. Every user counts as enrolled until the test says otherwise."""
+def authsignal(settings: Any) -> Authsignal:
+    """An Authsignal in this process, for this test. Every user counts as enrolled until the test says otherwise.
+
+    *settings* is pytest-django's: one stack of overrides, whatever order a test names its fixtures in.
+    """
     from .kit import Authsignal
 
-    with Authsignal() as kit:
-        yield kit
+    kit = Authsignal()
+    for name, value in kit.settings.items():
+        setattr(settings, name, value)
+    return kit
