@@ -15,7 +15,7 @@ from django.http import HttpRequest
 
 from django_authsignal.binding import KEY_FIELD, NOT_CONTENT, is_form
 
-__all__ = ["AskedField", "HeldForm", "hold", "label_of"]
+__all__ = ["AskedField", "HeldForm", "hold", "is_secret", "label_of"]
 
 SECRET_PARTS = frozenset({"password", "passwd", "secret", "token", "pin", "otp", "cvc", "cvv"})
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
@@ -55,7 +55,7 @@ def hold(request: HttpRequest, key: str, ask_again: Collection[str]) -> HeldForm
     for name, values in request.POST.lists():
         if name in NOT_CONTENT:
             continue
-        asks = _is_secret(name) or name in ask_again or sensitive == "__ALL__" or name in sensitive
+        asks = is_secret(name) or name in ask_again or sensitive == "__ALL__" or name in sensitive
         if asks and any(values):
             asked += [_asked(name, str(value)) for value in values]
         else:
@@ -70,12 +70,13 @@ def label_of(name: str) -> str:
 
 
 def _asked(name: str, value: str) -> AskedField:
-    one_line = "password" if _is_secret(name) else "text"
+    one_line = "password" if is_secret(name) else "text"
     kind = "textarea" if {"\r", "\n"}.intersection(value) else one_line
     return AskedField(name, label_of(name), kind, required=bool(value))
 
 
-def _is_secret(name: str) -> bool:
+def is_secret(name: str) -> bool:
+    """Whether a field of this name holds what must be neither echoed, shown nor sent."""
     return not SECRET_PARTS.isdisjoint(part.lower() for part in _PARTS.findall(name))
 
 

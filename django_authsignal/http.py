@@ -18,6 +18,7 @@ from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.formats import localize
 from django.utils.translation import gettext as _
 
+from django_authsignal.callers import wants_json
 from django_authsignal.holding import hold, label_of
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.services.completion import status_capability
@@ -25,7 +26,7 @@ from django_authsignal.services.decision import Decision, Outcome
 from django_authsignal.services.users import enrol_path
 from django_authsignal.wording import REASONS, WORDS, Words
 
-__all__ = ["answer", "answer_itself", "harden", "page", "seal", "wants_json"]
+__all__ = ["answer", "answer_itself", "harden", "page", "seal"]
 
 OPEN_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
@@ -89,17 +90,6 @@ def seal(response: R) -> R:
     return response
 
 
-def wants_json(request: HttpRequest) -> bool:
-    """Whether a script asks: by Accept, by sending JSON, or by htmx's header."""
-    if request.headers.get("HX-Request") == "true":
-        return True
-    preferred = request.get_preferred_type(["text/html", "application/json", "application/problem+json"])
-    if preferred and preferred != "text/html":
-        return True
-    names_html = "text/html" in request.headers.get("Accept", "")
-    return not names_html and str(request.content_type).endswith("json")
-
-
 def _as_page(request: HttpRequest, decision: Decision, words: Words) -> HttpResponse:
     if decision.outcome is Outcome.LOGIN:
         return redirect_to_login(request.get_full_path(), resolve_url(settings.LOGIN_URL))
@@ -147,6 +137,7 @@ def _as_problem(request: HttpRequest, decision: Decision, words: Words) -> HttpR
             "status_url": _status_url(decision),
             "key": decision.key,
             "expires_at": decision.expires_at,
+            "shown": _shown(decision),
         }
         if decision.bearer and decision.bearer.is_new:
             body |= {"resume": decision.bearer.secret}

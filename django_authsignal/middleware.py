@@ -23,6 +23,10 @@ __all__ = ["StepUpMiddleware"]
 GetResponse = Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 View = Callable[..., Any]
 
+FORM_HEADER = "Authsignal-Form"
+LOCATION_HEADER = "Authsignal-Location"
+"""The script's and the answer's: a form was sent by ``step-up.js``, and where to go now."""
+
 LASTING = ("challenge", "allow", "unenrolled", "report_only")
 """Reasons by which a login has passed; an outage lets single requests through, not the session."""
 
@@ -42,10 +46,10 @@ class StepUpMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         """Pass the request on, and keep caches away from the answer of a view that was protected here."""
         response = self.get_response(request)
-        return self._sealed_later(request, response) if self.is_async else _sealed(request, response)
+        return self._finished_later(request, response) if self.is_async else _finished(request, response)
 
-    async def _sealed_later(self, request: HttpRequest, response: Any) -> HttpResponseBase:
-        return _sealed(request, await response)
+    async def _finished_later(self, request: HttpRequest, response: Any) -> HttpResponseBase:
+        return _finished(request, await response)
 
     def process_view(
         self, request: HttpRequest, view: View, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -103,7 +107,13 @@ def _is_logout(request: HttpRequest, view: View) -> bool:
     return name == "logout" or name.endswith("_logout") or issubclass(view_class, LogoutView)
 
 
-def _sealed(request: HttpRequest, response: Any) -> HttpResponseBase:
+def _finished(request: HttpRequest, response: Any) -> HttpResponseBase:
+    answer = cast(HttpResponseBase, response)
     if getattr(request, "_authsignal_sealed", False):
-        return http.seal(cast(HttpResponseBase, response))
-    return cast(HttpResponseBase, response)
+        http.seal(answer)
+    if request.headers.get(FORM_HEADER) == "true" and answer.has_header("Location"):
+        # A script that sent a form must not follow the redirect itself: the page would be loaded twice, and the first
+        # load would use up its messages. The script navigates there.
+        answer[LOCATION_HEADER] = answer.headers.pop("Location")
+        answer.status_code = 204
+    return answer

@@ -11,6 +11,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from django_authsignal import attributes, binding, connection, sessions
 from django_authsignal.bearers import Bearer
+from django_authsignal.callers import wants_json
 from django_authsignal.claims import Claim
 from django_authsignal.conf import app_settings
 from django_authsignal.models import METHOD_LIMIT, PATH_LIMIT, ROUTE_LIMIT, TrackedAction
@@ -78,7 +79,12 @@ def question(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None, bear
 
 
 def return_path(request: HttpRequest) -> str:
-    """Where the hosted page's return ends: the page itself when a GET asked, else nowhere (T25, T27)."""
+    """Where the hosted page's return ends: the page itself when a browser's GET asked, else nowhere (T25, T27).
+
+    A script's GET is the script's to send again: the pop-up must not spend its approval.
+    """
+    if request.method != "GET" or wants_json(request):
+        return ""
     path = request.get_full_path()
     safe = url_has_allowed_host_and_scheme(path, allowed_hosts=None) and path.isprintable()
-    return path if request.method == "GET" and safe and len(path) <= PATH_LIMIT else ""
+    return path if safe and len(path) <= PATH_LIMIT else ""
