@@ -64,7 +64,7 @@ class Gated:
 
 
 @pytest.fixture
-def gated(settings, authsignal, alice):
+def gated(authsignal, settings, alice):
     return Gated(settings, alice)
 
 
@@ -85,7 +85,7 @@ class Tampered(SandboxAdapter):
 
 
 @pytest.fixture
-def wire(settings, authsignal):
+def wire(authsignal, settings):
     """The network: `wire.tamper` changes answers, `wire.before` runs while a call is on its way."""
     settings.AUTHSIGNAL_ADAPTER = Tampered(authsignal.store)
     return settings.AUTHSIGNAL_ADAPTER

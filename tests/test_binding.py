@@ -274,6 +274,7 @@ def test_named_value_is_found_where_it_was_sent(request_, value):
         (json_request('{"amount": 1, "amount": 2}'), "could not be read"),
         (json_request('{"a": {"b": 1, "b": 1}, "amount": 2}'), "could not be read"),
         (json_request('{"amount": NaN}'), "could not be read"),
+        (json_request('{"amount": "\\ud800"}'), "not valid Unicode"),
         (json_request('{"amount": -Infinity}'), "could not be read"),
         (json_request('{"amount": 1e9999999999999999999}'), "could not be read"),
         (json_request('{"amount": ' + "9" * 5000 + "}"), "could not be read"),

@@ -53,7 +53,7 @@ def test_action_code_is_the_views_name_unless_given(view, decorate):
 
 def test_policy_may_be_given_as_one_value():
     policy = StepUpPolicy(ACTION, max_age=60)
-    assert step_up_required(policy)(view).step_up_policy is policy
+    assert step_up_required(policy)(view).step_up_policy == policy
 
 
 def test_arguments_beside_a_policy_refine_it():

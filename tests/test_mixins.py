@@ -37,22 +37,22 @@ class AsyncPage(StepUpRequiredMixin, View):
         return HttpResponse(f"did {kwargs}")
 
 
-@pytest.mark.parametrize("page", [Page, AsyncPage])
-def test_policy_stands_before_the_view(gated, authsignal, page):
+@pytest.mark.parametrize("view_class", [Page, AsyncPage])
+def test_policy_stands_before_the_view(gated, authsignal, view_class):
     authsignal.block(ACTION)
-    gated.serve(page.as_view())
+    gated.serve(view_class.as_view())
     assert gated.get().content == b"hello"
     assert gated.post().status_code == 403
     authsignal.allow(ACTION)
     assert gated.client.post("/gated/x/").content == b"did {'name': 'x'}"
 
 
-@pytest.mark.parametrize("page", [Page, AsyncPage])
-def test_view_function_is_still_one_of_its_class(page):
-    function = page.as_view()
-    assert iscoroutinefunction(function) is (page is AsyncPage)
-    assert function.view_class is page
-    assert function.step_up_policy is page.step_up
+@pytest.mark.parametrize("view_class", [Page, AsyncPage])
+def test_view_function_is_still_one_of_its_class(view_class):
+    function = view_class.as_view()
+    assert iscoroutinefunction(function) is (view_class is AsyncPage)
+    assert function.view_class is view_class
+    assert function.step_up_policy == view_class.step_up
 
 
 def test_initial_arguments_reach_the_view(gated):

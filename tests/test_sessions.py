@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -180,11 +181,11 @@ def test_login_survives_a_rotation_of_the_secret_key(rf, alice, settings):
 def test_login_forgets_all_that_was_before_it(request_, someone):  # T20
     before = sessions.channels(request_, create=True)
     open_window(request_)
-    sessions.remember_hosted_url(request_, "key", "https://hosted")
+    remember(request_, "key")
     sessions.record_login(request_, someone)
     assert sessions.channels(request_) != before
     assert sessions.current_window(request_, "pay", "live") is None
-    assert sessions.recall_hosted_url(request_, "key") == ""
+    assert recalled(request_, "key") == [""]
 
 
 # Windows
@@ -262,30 +263,36 @@ def test_window_survives_a_rotation_of_the_secret_key(rf, alice, settings):
 # Hosted URLs
 
 
+SOON = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def remember(request, *keys, expires_at=SOON):
+    for key in keys:
+        sessions.remember_hosted_url(request, key, f"https://hosted/{key}", expires_at)
+
+
+def recalled(request, *keys):
+    return [sessions.recall_hosted_url(request, key).removeprefix("https://hosted/") for key in keys]
+
+
 def test_hosted_urls_of_the_last_five_challenges_are_kept(request_):
-    for number in range(7):
-        sessions.remember_hosted_url(request_, f"key{number}", f"https://hosted/{number}")
-    kept = [sessions.recall_hosted_url(request_, f"key{number}") for number in range(7)]
-    assert kept == ["", "", *[f"https://hosted/{number}" for number in range(2, 7)]]
+    remember(request_, *"abcdefg")
+    assert recalled(request_, *"abcdefg") == ["", "", *"cdefg"]
 
 
-def test_hosted_url_is_forgotten_alone(request_):
-    sessions.remember_hosted_url(request_, "one", "https://hosted/1")
-    sessions.remember_hosted_url(request_, "two", "https://hosted/2")
-    request_.session.modified = False
-    sessions.forget_hosted_url(request_, "one")
-    assert request_.session.modified
-    assert [sessions.recall_hosted_url(request_, key) for key in ("one", "two")] == ["", "https://hosted/2"]
-
-
-def test_forgetting_what_is_not_there_writes_no_session(request_):
-    sessions.forget_hosted_url(request_, "one")
-    assert not request_.session.modified
+def test_hosted_url_is_kept_as_long_as_its_challenge(request_):  # T23
+    remember(request_, "a", expires_at=datetime(2026, 1, 1, 12, 10, tzinfo=UTC))
+    with time_machine.travel("2026-01-01 12:09:59Z", tick=False) as clock:
+        assert recalled(request_, "a") == ["a"]
+        clock.shift(1)
+        assert recalled(request_, "a") == [""]
+        remember(request_, "b")
+    assert request_.session[SESSION_KEY]["urls"].keys() == {"b"}
 
 
 def test_cookie_sessions_never_carry_a_hosted_url(request_, settings):  # T23
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
-    sessions.remember_hosted_url(request_, "one", "https://hosted/1")
+    remember(request_, "a")
     assert SESSION_KEY not in request_.session
 
 

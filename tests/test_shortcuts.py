@@ -10,7 +10,7 @@ from django.http import HttpResponse
 
 from django_authsignal.models import ActionEvent, Status
 from django_authsignal.policy import StepUpPolicy
-from django_authsignal.shortcuts import Proof, StepUpRequired, arequire_step_up, require_step_up
+from django_authsignal.shortcuts import StepUpRequired, arequire_step_up, require_step_up
 from django_authsignal.testing import assert_tracked, complete_step_up
 
 from .gated import ACTION, outcome
@@ -60,7 +60,9 @@ def test_challenge_is_answered_by_the_middleware_and_the_approval_proves_it(eith
     assert "Continue" in stopped.content.decode()
     complete_step_up(gated.client, stopped)
     assert gated.post().content == b"done"
-    assert gated.proofs == [Proof(ACTION, gated.row.idempotency_key, "challenge")]
+    (proof,) = gated.proofs
+    assert (proof.action, proof.key, proof.reason) == (ACTION, gated.row.idempotency_key, "challenge")
+    proof.must_cover(ACTION, amount=Decimal("5000.00"))
     assert_tracked(ACTION, custom={"amount": 5000}, times=1)
 
 

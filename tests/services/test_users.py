@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
-import time_machine
-from django.core import signing
 from django.db import InterfaceError, OperationalError
-from django.utils import timezone
 
 from django_authsignal.client import AuthsignalError
 from django_authsignal.models import ActionEvent, Status, TrackedAction
-from django_authsignal.services.users import ENROL_SALT, Phase, enrol_path, enrol_phone, remembered_path
+from django_authsignal.services.users import Phase, enrol_path, enrol_phone
 from django_authsignal.testing import assert_tracked, complete_step_up
 from tests.gated import broken_database
 
@@ -90,29 +85,6 @@ def test_way_back_is_remembered_under_a_signature(client, authsignal, rf):
 
 def test_form_leaves_nothing_to_come_back_to(rf):
     assert enrol_path(rf.post("/gated/")) == ENROL
-
-
-@pytest.mark.parametrize(
-    "signed",
-    [
-        "",
-        "/gated/",
-        "x" * 5000,
-        signing.dumps("/gated/", salt="other"),
-        signing.dumps("https://evil.example/", salt=ENROL_SALT),
-        signing.dumps("//evil.example/", salt=ENROL_SALT),
-        signing.dumps(None, salt=ENROL_SALT) + "x",
-    ],
-)
-def test_only_a_page_of_ours_under_our_signature_is_remembered(signed):  # T25
-    assert remembered_path(signed) == ""
-
-
-def test_remembered_page_is_forgotten_after_an_hour():
-    signed = signing.dumps("/gated/", salt=ENROL_SALT)
-    assert remembered_path(signed) == "/gated/"
-    with time_machine.travel(timezone.now() + timedelta(seconds=3601)):
-        assert remembered_path(signed) == ""
 
 
 def test_return_is_believed_from_the_service_alone(client, authsignal, alice):
