@@ -114,6 +114,7 @@ def _finished(request: HttpRequest, response: Any) -> HttpResponseBase:
     if request.headers.get(FORM_HEADER) == "true" and answer.has_header("Location"):
         # A script that sent a form must not follow the redirect itself: the page would be loaded twice, and the first
         # load would use up its messages. The script navigates there.
-        answer[LOCATION_HEADER] = answer.headers.pop("Location")
+        answer[LOCATION_HEADER] = answer["Location"]
+        del answer["Location"]
         answer.status_code = 204
     return answer
