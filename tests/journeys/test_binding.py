@@ -290,7 +290,7 @@ fields = st.dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(approved=fields, sent=fields, multipart=st.booleans())
 def test_no_form_but_the_approved_one_is_carried_out(client, settings, approved, sent, multipart):  # A9 T4
     """Equal content fits however it is encoded anew; any other content never does."""

@@ -43,14 +43,7 @@ def test_hostile_id_is_one_encoded_segment(bank, client, settings, user_id):  # 
 def test_id_that_cannot_be_one_segment_is_refused_here(bank, client, settings, user_id):  # A36 T42 T34
     settings.AUTHSIGNAL_USER_ID = lambda user: user_id
     assert bank.transfer(client, 50).status_code >= 500
-    assert (bank.ledger, bank.authsignal.requests) == ([], [])
-
-
-@pytest.mark.parametrize("user_id", REFUSED)
-def test_refused_id_leaves_no_row_behind(bank, client, settings, user_id):  # A36
-    settings.AUTHSIGNAL_USER_ID = lambda user: user_id
-    bank.transfer(client, 50)
-    assert statuses() == []
+    assert (bank.ledger, statuses(), bank.authsignal.requests) == ([], [], [])
 
 
 @hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -166,19 +159,17 @@ BAD = ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:
 
 
 @pytest.mark.parametrize("bad", BAD)
-@pytest.mark.parametrize("name", ["next", "back", "redirect", "redirectUrl", "return_url", "url"])
-def test_no_parameter_chooses_where_people_end(bank, client, settings, name, bad):  # A22 T25
+def test_no_parameter_chooses_where_people_end(bank, client, settings, bad):  # A22 T25
     settings.ALLOWED_HOSTS = ["*"]
+    asked = dict.fromkeys(["next", "back", "redirect", "redirectUrl", "return_url", "url"], bad)
     host = {"headers": {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}}
-    challenged = client.get("/act/", {name: bad}, **host)
-    key = challenged.step_up.key
-    answers = [challenged, complete_step_up(client, challenged)]
-    answers += [client.get(f"/step-up/{page}", {name: bad}, **host) for page in (f"return/{key}/", "enrol/")]
-    answers += [Client().get("/act/", {name: bad}, **host)]
-    for answer in answers:
+    challenged = client.get("/act/", asked, **host)
+    pages = [f"return/{challenged.step_up.key}/", "enrol/"]
+    answers = [challenged, complete_step_up(client, challenged), Client().get("/act/", asked, **host)]
+    for answer in answers + [client.get(f"/step-up/{page}", asked, **host) for page in pages]:
         target = urlsplit(answer.get("Location", ""))
         assert target.netloc in ("", "sandbox.localhost")
-        assert target.path in ("", "/hosted", "/act/", "/sign-in/", f"/step-up/return/{key}/")
+        assert target.path in ("", "/hosted", "/act/", "/sign-in/", f"/step-up/{pages[0]}")
 
 
 def test_enrol_page_leads_back_only_where_we_signed(bank, client):  # A22 T25
