@@ -1,59 +1,45 @@
-"""Operations of Django's admin: deletions, chosen actions, changes to chosen fields.
-
-What a request will do, only the admin's own view knows, after permissions, CSRF, forms and formsets. So the view runs
-until it reaches an operation that needs a step-up, is left there before anything is written, and its transactions are
-rolled back; then, outside any transaction, the gate decides; then the view runs for good. No operation without a
-decision (T37): it is the operations that refuse, whoever calls them.
-"""
+"""Operations of Django's admin: deletions, chosen actions, changes to chosen fields."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
-from django.core import checks
-from django.core.exceptions import FieldDoesNotExist, PermissionDenied
-from django.core.handlers.base import BaseHandler
-from django.db import connections
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
-from django_authsignal.binding import content_of, named_key
-from django_authsignal.decorators import step_up_required
+from django_authsignal.contrib.operations import Needs, asking, cover, decided, require
 from django_authsignal.holding import is_secret
-from django_authsignal.models import TrackedAction
 from django_authsignal.policy import StepUpPolicy
 
 if TYPE_CHECKING:
-    from django.contrib.admin import ModelAdmin as _ModelAdmin
+    from django.contrib.admin import ModelAdmin
+
+    _ModelAdmin = ModelAdmin[Any]
 else:
     _ModelAdmin = object
 
 __all__ = ["StepUpAdminMixin"]
 
-Values = Mapping[str, object]
-View = Callable[..., HttpResponseBase]
-
-MOST_NAMED = 10
-"""Objects of one request that the holding page names; of more it says only how many."""
+VIEWS = ("changelist_view", "add_view", "change_view", "delete_view")
+DELETIONS = ("log_deletions", "delete_model", "delete_queryset")
 
 
 class StepUpAdminMixin(_ModelAdmin):
     """Put the gate before operations of a ``ModelAdmin``; name it first in the bases.
 
-    A policy with neither ``bind`` nor ``max_age`` is bound to the whole submitted form and to the objects that it is
-    about, and the user reads what will happen: ``{"delete": "Bob"}``, ``{"action": "Publish", "objects": 3}``,
-    ``{"change": "Bob", "is_superuser": True}``. These values also reach Authsignal's rules, those of password fields
-    and the like excepted. Where several policies meet in one request, each is asked in turn and all must agree.
+    A policy with neither ``bind`` nor ``max_age`` is bound to the whole submitted form and the objects it is about, and
+    its user reads what will happen: ``{"delete": "Bob"}``, ``{"action": "Publish", "objects": 3}``, ``{"change": "Bob",
+    "is_superuser": True}``. Authsignal's rules get the same values, none of them of a password field or the like.
+    Where several policies meet in one request, each is asked in turn and all must agree.
 
-    Not seen: an inline of another admin, and views that write by themselves, such as ``UserAdmin``'s password form;
-    ``step_up_required`` protects those. A view that calls ``save_model()`` or ``delete_model()`` from elsewhere is
-    refused.
+    A view runs twice up to such an operation: what you override before it must not write. Not seen are inlines of
+    another admin, and views that write by themselves, such as the password form of ``UserAdmin``; protect those with
+    ``step_up_required``. Further views that call ``save_model()`` or ``delete_model()`` get PermissionDenied.
     """
 
     step_up_delete: StepUpPolicy | None = None
@@ -61,36 +47,110 @@ class StepUpAdminMixin(_ModelAdmin):
     step_up_add: StepUpPolicy | None = None
     """Adding an object."""
     step_up_change: StepUpPolicy | None = None
-    """Saving an object's form, inlines included, or a row that was edited in the list."""
+    """Saving an object's form, inlines included, or rows that were edited in the list."""
     step_up_fields: Mapping[str, StepUpPolicy] = {}
-    """Saving a form that changes the field; for a new object, one that differs from the field's default."""
+    """Saving a form that changes this field; of a new object, one that differs from the field's default."""
     step_up_actions: Mapping[str, StepUpPolicy] = {}
-    """Running the action. Its policy alone speaks for whatever the action deletes or saves."""
+    """Running this action; its policy alone speaks for whatever the action deletes or saves. Any other action of yours
+    that comes to a deletion or change that needs a step-up gets PermissionDenied: name it here."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        for name, wrap in WRAPPED.items():  # on the instance, so that no method of a subclass stands outside
-            setattr(self, name, wrap(self, getattr(self, name)))
+        # Wrapped on the instance, so that no method of a subclass stands outside.
+        wrappers = dict.fromkeys(VIEWS, decided) | dict.fromkeys(DELETIONS, partial(asking, self._deletion))
+        wrappers |= {"save_model": partial(asking, self._saving)}
+        wrappers |= {"get_changelist_formset": self._asking_rows, "get_actions": self._asking_actions}
+        for name, wrapper in wrappers.items():
+            setattr(self, name, wrapper(getattr(self, name)))
 
     def step_up_policies(self) -> list[StepUpPolicy]:
         """Every policy of this admin."""
         single = (self.step_up_delete, self.step_up_add, self.step_up_change)
         return [*filter(None, single), *self.step_up_fields.values(), *self.step_up_actions.values()]
 
-    def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
-        """Django's checks, and W030: a name that protects nothing."""
-        actions = {getattr(action, "__name__", action) for action in self.actions or ()}
-        actions |= {name for name, _function in self.admin_site.actions} - {"delete_selected"}
-        unknown = {name: "step_up_delete protects delete_selected." for name in self.step_up_actions.keys() - actions}
-        unknown |= {name: "Name a field." for name in self.step_up_fields if not self._has_field(name)}
-        found = [*super().check(**kwargs)]
-        for name, hint in unknown.items():
-            text = f"step_up_actions or step_up_fields names {name!r}, which is none that it could protect."
-            found.append(checks.Warning(text, hint=hint, obj=type(self), id="authsignal.W030"))
-        return found
+    def _deletion(self, request: HttpRequest, objects: Model | Iterable[Model]) -> Needs:
+        def tell() -> Mapping[str, object]:
+            doomed = [objects] if isinstance(objects, Model) else list(objects)
+            count = {"objects": len(doomed)} if len(doomed) > 1 else {}
+            return {"delete": _few(doomed), **count, "_keys": sorted(str(one.pk) for one in doomed)}
 
-    def _has_field(self, name: str) -> bool:
-        try:
-            return bool(self.opts.get_field(name))
-        except FieldDoesNotExist:
-            return name in self.form.base_fields
+        return [self.step_up_delete], tell
+
+    def _saving(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> Needs:
+        return self._changes([form], change)
+
+    def _changes(self, forms: list[Any], change: bool) -> Needs:
+        changing = {name: [form for form in forms if _changes(form, name)] for name in self.step_up_fields}
+        fields = {name: changed for name, changed in changing.items() if changed}
+
+        def tell() -> Mapping[str, object]:
+            what = _few([form.instance for form in forms]) if change else str(self.opts.verbose_name)
+            values = {name: _few([_shown(form, name) for form in changed]) for name, changed in fields.items()}
+            return {"change" if change else "add": what, **values}
+
+        return [self.step_up_change if change else self.step_up_add, *map(self.step_up_fields.get, fields)], tell
+
+    def _asking_rows(self, get_formset: Callable[..., Any]) -> Callable[..., Any]:
+        """The rows of ``list_editable`` are decided together, before the first of them is saved."""
+
+        @wraps(get_formset)
+        def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            formset = get_formset(request, *args, **kwargs)
+
+            def is_valid(rows: Any) -> bool:
+                valid: bool = formset.is_valid(rows)
+                if valid and (changed := [row for row in rows if row.has_changed()]):
+                    require(request, *self._changes(changed, change=True))
+                return valid
+
+            return type(formset.__name__, (formset,), {"is_valid": is_valid})
+
+        return wrapper
+
+    def _asking_actions(self, get_actions: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(get_actions)
+        def wrapper(*args: Any, **kwargs: Any) -> dict[str, Any]:
+            return {name: self._asking_action(name, action) for name, action in get_actions(*args, **kwargs).items()}
+
+        return wrapper
+
+    def _asking_action(self, name: str, action: Any) -> Any:
+        policy = self.step_up_actions.get(name)
+        if policy is None and name == "delete_selected":
+            return action  # step_up_delete speaks for it, once it is confirmed
+        run = action[0] if isinstance(action, tuple) else action.func
+
+        @wraps(run)
+        def guarded(admin: Any, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+            def tell() -> Mapping[str, object]:
+                keys = sorted(map(str, queryset.values_list("pk", flat=True)))
+                label = str(dict(self.get_action_choices(request)).get(name, name))
+                return {"action": label, "objects": len(keys), "_keys": keys}
+
+            require(request, [policy], tell)
+            cover(request, self.step_up_policies() if policy else [])
+            return run(admin, request, queryset)
+
+        # A tuple, or since Django 6.1 an Action.
+        return (guarded, *action[1:]) if isinstance(action, tuple) else replace(action, func=guarded)
+
+
+def _changes(form: Any, name: str) -> bool:
+    """Whether *form* changes the field; ``changed_data`` would believe an initial value that the browser sent."""
+    field = form.fields.get(name)
+    return field is not None and field.has_changed(form[name].initial, form[name].data)
+
+
+def _shown(form: Any, name: str) -> object:
+    if is_secret(name):
+        return _("(not shown)")
+    value = form.cleaned_data.get(name)
+    if isinstance(value, QuerySet | list | tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else value
+
+
+def _few(items: list[Any]) -> object:
+    """A single value, or the first ten of many; numbers stay numbers for Authsignal's rules."""
+    plain = [item if isinstance(item, bool | int | float | Decimal) else str(item) for item in items[:10]]
+    return plain[0] if len(items) == 1 else plain
