@@ -128,6 +128,72 @@ def test_site_without_https_is_fine_in_development_and_in_test_runs(settings):
     assert found() == []
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "text"),
+    [
+        ("PROTECT", ["admin:*"], "must map patterns"),
+        ("PROTECT", {"admin:*": {"max_age": 60}}, "admin:*"),
+        ("PROTECT", {"admin:*": {"action": "a b"}}, "is no action code"),
+        ("PROTECT", {"admin:*": {"action": "a", "nonsense": 1}}, "nonsense"),
+        ("SIGN_IN_ACTION", 5, "AUTHSIGNAL_SIGN_IN_ACTION"),
+        ("SIGN_IN_ACTION", "a b", "is no action code"),
+    ],
+)
+def test_area_or_login_that_cannot_work_is_E016(settings, setting, value, text):  # noqa: N802
+    setattr(settings, f"AUTHSIGNAL_{setting}", value)
+    assert text in found("E016").msg
+    assert found() == ["E016"]
+
+
+@pytest.mark.parametrize(("setting", "value"), [("PROTECT", {"admin:*": {"action": "a"}}), ("SIGN_IN_ACTION", "a")])
+def test_area_or_login_without_the_middleware_is_E014(settings, setting, value):  # noqa: N802
+    setattr(settings, f"AUTHSIGNAL_{setting}", value)
+    assert found() == []
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "StepUp" not in name]
+    assert "do nothing without the middleware" in found("E014").msg
+
+
+def test_login_on_cookie_sessions_is_E010(settings):  # noqa: N802
+    settings.AUTHSIGNAL_SIGN_IN_ACTION = "signIn"
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    assert "needs sessions on the server" in "".join(
+        message.msg for message in checks.run_checks(tags=["authsignal"]) if message.id == "authsignal.E010"
+    )
+
+
+def test_area_with_a_rest_framework_view_is_E015(settings):  # noqa: N802
+    def api(request):
+        return HttpResponse()
+
+    api.cls = type("SomeAPIView", (), {})
+    settings.ROOT_URLCONF = (OURS, LOGIN, path("api/", api, name="api"), path("page/", view, name="page"))
+    settings.AUTHSIGNAL_PROTECT = {"api": {"action": "a"}, "page": {"action": "a"}}
+    assert "AUTHSIGNAL_PROTECT matches 'api'" in found("E015").msg
+
+
+def test_protected_area_is_checked_like_a_gated_view(settings):
+    settings.ROOT_URLCONF = (OURS, LOGIN, path("page/", csrf_exempt(view), name="page"))
+    settings.AUTHSIGNAL_PROTECT = {"page": {"action": "a", "on_unavailable": "allow"}}
+    assert found() == ["E013", "W001"]
+
+
+def hollow():
+    """A function whose closure is empty."""
+
+    def inner(request):
+        return later(request)
+
+    if inner is None:
+        later = inner
+    return inner
+
+
+def test_decorator_with_an_empty_closure_is_looked_through(settings):
+    gated = step_up_required("pay")(view)
+    site(settings, functools.wraps(gated)(hollow()))
+    assert found() == []
+
+
 @pytest.mark.parametrize("login_url", ["/accounts/login/", "login", "https://sso.example/login"])
 def test_login_page_may_be_a_name_a_path_or_elsewhere(settings, login_url):
     settings.LOGIN_URL = login_url

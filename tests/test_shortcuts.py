@@ -5,12 +5,25 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+import time_machine
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.http import HttpResponse
 
+from django_authsignal.decorators import step_up_required
 from django_authsignal.models import ActionEvent, Status
 from django_authsignal.policy import StepUpPolicy
-from django_authsignal.shortcuts import StepUpRequired, arequire_step_up, require_step_up
+from django_authsignal.services.pages import sign_page
+from django_authsignal.shortcuts import (
+    StepUpRequired,
+    StepUpStatus,
+    arequire_step_up,
+    atrack,
+    proof_of,
+    require_step_up,
+    step_up_status,
+    step_up_unlock_url,
+    track,
+)
 from django_authsignal.testing import assert_tracked, complete_step_up
 
 from .gated import ACTION, outcome
@@ -158,6 +171,115 @@ def test_resent_form_that_names_its_spent_row_is_told_so(calling, authsignal):
     form = {"amount": "5", "_step_up_key": key}
     assert gated.post(form).content == b"done"
     assert (gated.post(form).status_code, gated.row.status) == (409, Status.SPENT)
+
+
+# Without asking
+
+
+@pytest.mark.parametrize("tracking", [track, atrack])
+def test_audit_trail_records_and_never_gates(gated, authsignal, tracking):
+    if tracking is track:
+
+        def view(request):
+            track(request, "viewedInvoice", custom={"invoice": 7})
+            return HttpResponse("done")
+
+    else:
+
+        async def view(request):
+            await atrack(request, "viewedInvoice", custom={"invoice": 7})
+            return HttpResponse("done")
+
+    authsignal.block("viewedInvoice")
+    gated.serve(view)
+    assert gated.get().content == b"done"
+    assert_tracked("viewedInvoice", custom={"invoice": 7}, times=1)
+    assert (gated.row.enforced, gated.row.remote_state) == (False, "BLOCK")
+    authsignal.down()
+    assert gated.get().content == b"done"
+
+
+def status_of(gated, *arguments, **policy):
+    """What a view, gated or not, learns of its own window."""
+    seen = []
+
+    def view(request):
+        seen.append(step_up_status(request, *arguments, **policy))
+        return HttpResponse("done")
+
+    return view, seen
+
+
+def test_status_of_a_window_costs_nothing(gated, authsignal, django_assert_num_queries):
+    view, seen = status_of(gated, ACTION)
+    gated.serve(step_up_required(ACTION, max_age=60)(view))
+    with time_machine.travel("2026-01-01 12:00Z", tick=False) as clock:
+        gated.client = gated.sign_in()
+        gated.get()
+        clock.shift(20)
+        gated.get()
+    assert (len(authsignal.requests), seen[-1]) == (1, StepUpStatus(True, 40, ""))
+
+
+@pytest.mark.parametrize(
+    ("policy", "is_open"),
+    [({}, False), ({"max_age": 60}, True), ({"max_age": 60, "minimum": "challenge"}, False), ({"max_age": 1}, False)],
+)
+def test_status_is_by_the_policy_it_is_asked_under(gated, policy, is_open):
+    with time_machine.travel("2026-01-01 12:00Z", tick=False) as clock:
+        gated.client = gated.sign_in()
+        gated(max_age=60)
+        gated.get()
+        clock.shift(2)
+        view, seen = status_of(gated, ACTION, **policy)
+        gated.serve(view)
+        gated.get()
+    assert seen[0].is_open is is_open
+
+
+def test_status_of_nobody_and_of_another_action_is_closed(gated, client):
+    gated(max_age=60)
+    gated.get()
+    view, seen = status_of(gated, "other", max_age=60)
+    gated.serve(view)
+    gated.get()
+    client.get("/gated/")
+    assert seen == [StepUpStatus(), StepUpStatus()]
+
+
+@pytest.mark.parametrize("path", ["", "/gated/x/"])
+def test_window_can_be_opened_before_anything_is_typed(gated, authsignal, rf, path):
+    authsignal.challenge(ACTION)
+    gated(max_age=60, methods=["POST"])
+    url = step_up_unlock_url(rf.get("/gated/?a=1"), path)
+    complete_step_up(gated.client, gated.client.get(url))
+    opened = gated.client.get(url)
+    assert (opened.status_code, opened.headers["Location"]) == (303, path or "/gated/?a=1")
+    assert gated.post().content == b"done"
+    assert len([entry for entry in authsignal.requests if len(entry.segments) == 4]) == 1
+
+
+@pytest.mark.parametrize("page", ["", "forged", sign_page("/step-up/enrol/"), sign_page("/nowhere/")])
+def test_page_without_a_window_cannot_be_unlocked(gated, page):
+    gated()
+    assert gated.client.get("/step-up/unlock/", {"page": page}).status_code == 404
+    assert gated.client.get("/step-up/unlock/", {"page": sign_page("/gated/")}).status_code == 404
+
+
+def test_proof_of_a_gated_request_is_left_for_its_view(gated):
+    seen = []
+
+    def view(request):
+        seen.append(proof_of(request))
+        return HttpResponse("done")
+
+    gated.serve(view)
+    gated.get()
+    gated.serve(step_up_required(ACTION, bind=["amount"], methods=["POST"])(view))
+    gated.get()
+    gated.post()
+    assert seen[:2] == [None, None]
+    seen[2].must_cover(ACTION, amount="5")
 
 
 def test_view_that_raises_after_the_call_leaves_the_approval_spent(gated):  # T8

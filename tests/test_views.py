@@ -13,7 +13,7 @@ from django_authsignal.models import Status, TrackedAction
 from django_authsignal.services.completion import status_capability
 from django_authsignal.testing import complete_step_up
 
-from .gated import ACTION, broken_database
+from .gated import ACTION, broken_database, outcome
 from .gated import gated as gated
 
 ENROL = "/step-up/enrol/"
@@ -178,6 +178,45 @@ def test_signing_in_again_signs_out_and_comes_back(unenrolled):
     response = unenrolled.post(f"{ENROL}?back=x", {"action": "reauthenticate"})
     assert response.headers["Location"] == "/sign-in/?next=/step-up/enrol/%3Fback%3Dx"
     assert "_auth_user_id" not in unenrolled.session
+
+
+# Managing
+
+
+MANAGE = "/step-up/manage/"
+
+
+def test_managing_needs_a_challenge_and_then_leads_to_the_settings_page(gated, authsignal):  # T12
+    authsignal.challenge("manageAuthenticators")
+    complete_step_up(gated.client, gated.client.get(MANAGE))
+    response = gated.client.get(MANAGE)
+    assert response.status_code == 303
+    assert response.headers["Location"].startswith("http://sandbox.localhost/")
+    assert authsignal.requests[-1].payload["redirectToSettings"] is True
+    assert outcome(gated.client.get(MANAGE)) == "challenge"
+
+
+def test_allow_is_not_enough_to_manage(gated, authsignal):  # T12, T13
+    assert outcome(gated.client.get(MANAGE)) == "blocked"
+
+
+def test_stranger_cannot_manage(client, authsignal, db):  # T34
+    assert client.get(MANAGE).headers["Location"].startswith("/sign-in/")
+    assert authsignal.requests == []
+
+
+def test_way_back_from_managing_drops_the_token(gated):  # T23
+    hop = gated.client.get(f"{MANAGE}?token=a.b")
+    assert hop.context["continue_url"] == f"{MANAGE}?returned=1"
+    assert_hardened(gated.client.get(hop.context["continue_url"]))
+
+
+def test_outage_after_the_challenge_offers_to_try_again(gated, authsignal):
+    authsignal.challenge("manageAuthenticators")
+    complete_step_up(gated.client, gated.client.get(MANAGE))
+    authsignal.down()
+    response = gated.client.get(MANAGE)
+    assert (response.status_code, response.context["retry_url"]) == (503, MANAGE)
 
 
 @pytest.mark.parametrize("method", ["put", "delete", "head", "options"])
