@@ -20,7 +20,7 @@ FORM = {"amount": "5000", "payee": "Landlord"}
 
 @pytest.fixture
 def client(bank, alice):
-    for action in ("act", "names", "number", "upload", "serve"):
+    for action in ("act", "names", "number", "scan", "serve"):
         bank.authsignal.challenge(action)
     return bank.sign_in(alice)
 
@@ -122,15 +122,15 @@ def scan(text=b"page 1", name="scan.pdf", media_type="application/pdf"):
 
 @pytest.mark.parametrize("changed", [scan(b"page 2"), scan(name="x.pdf"), scan(media_type="text/html"), {}])
 def test_approved_upload_is_this_file(client, done, changed):  # A9 T4
-    complete_step_up(client, client.post("/upload/", scan()))
-    assert_step_up_required(client.post("/upload/", changed))
+    complete_step_up(client, client.post("/scan/", scan()))
+    assert_step_up_required(client.post("/scan/", changed))
     assert done == []
-    assert client.post("/upload/", scan()).content == b"stored"
+    assert client.post("/scan/", scan()).content == b"stored"
     assert done == ["page 1"]  # the view reads the file from its start
 
 
 def test_upload_is_continued_by_choosing_the_file_again(client, done):
-    challenged = client.post("/upload/", scan() | {"note": "mine"})
+    challenged = client.post("/scan/", scan() | {"note": "mine"})
     complete_step_up(client, challenged)
     assert_step_up_required(press_continue(client, challenged, **scan(b"another")))
     assert press_continue(client, challenged, **scan()).content == b"stored"

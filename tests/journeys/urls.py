@@ -17,14 +17,13 @@ def amount(request):
 
 
 urlpatterns = [
-    path("", include("example_project.urls")),
     path("plain/", login_required(act)),
     path("act/", step_up_required("act")(act)),
     path("act/<int:pk>/", step_up_required("act")(act)),
     path("other/", step_up_required("act")(act)),
     path("twice/", step_up_required("act")(step_up_required("number")(act))),
     path("async/", step_up_required("act")(views.act_async)),
-    path("upload/", step_up_required("upload")(views.upload)),
+    path("scan/", step_up_required("scan")(views.scan)),
     path("names/", step_up_required("names", bind=("amount", "payee"))(act)),
     path("names/<payee>/", step_up_required("names", bind=("amount", "payee"))(act)),
     path("not-a-number/", step_up_required("number", bind=lambda request: {"amount": float("nan")})(act)),
@@ -56,4 +55,5 @@ urlpatterns = [
     path("service/", views.service),
     path("service/async/", views.async_service),
     path("service/careless/", views.careless_service),
+    path("", include("example_project.urls")),
 ]

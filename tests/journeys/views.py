@@ -28,7 +28,7 @@ async def act_async(request: HttpRequest) -> HttpResponse:
     return act(request)
 
 
-def upload(request: HttpRequest) -> HttpResponse:
+def scan(request: HttpRequest) -> HttpResponse:
     DONE.append(request.FILES["scan"].read().decode())
     return HttpResponse("stored")
 
