@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from django.apps import apps
@@ -13,6 +14,7 @@ from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
 from django_authsignal.models import ActionEvent, TrackedAction
+from django_authsignal.receivers import note_login
 
 
 @pytest.fixture
@@ -34,6 +36,17 @@ def test_wiring_twice_is_wiring_once(app):
     before = len(user_logged_in.receivers), len(checks.registry.registry.get_checks())
     app.ready()
     assert (len(user_logged_in.receivers), len(checks.registry.registry.get_checks())) == before
+
+
+def test_login_without_a_request_a_session_or_an_auth_hash_leaves_no_fact(rf):
+    hashed = SimpleNamespace(pk=1, get_session_auth_hash=lambda: "hash")
+    request = rf.get("/")
+    request.session = {}
+    for visit, user in [(None, hashed), (rf.get("/"), hashed), (request, SimpleNamespace(pk=1))]:
+        note_login(None, visit, user)
+    assert request.session == {}
+    note_login(None, request, hashed)
+    assert request.session.keys() == {"_authsignal"}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from django.urls import ResolverMatch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from django_authsignal.binding import bind_request, is_form, named_key, route_of
+from django_authsignal.binding import bind_request, content_of, is_form, named_key, route_of, wire
 
 PROFILE = settings(max_examples=50, deadline=None)
 FORM = "application/x-www-form-urlencoded"
@@ -312,6 +312,27 @@ def test_function_chooses_from_the_request():
     bound = bind_request(post([("amount", "5")]), lambda request: {"amount": Decimal(request.POST["amount"])})
     assert bound.values == {"amount": Decimal(5)}
     assert bound.fingerprints == bind_request(post([]), {"amount": Decimal(5)}).fingerprints
+
+
+@pytest.mark.parametrize("value", [object(), b"bytes", {1, 2}, [object()], {"a": object()}])
+def test_value_that_cannot_be_sent_is_the_projects_mistake(value):
+    with pytest.raises(TypeError, match="cannot be sent"):
+        wire(value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), Decimal("NaN"), [Decimal("Infinity")]])
+def test_number_that_json_cannot_hold_is_the_projects_mistake(value):
+    with pytest.raises(ValueError, match="no number that JSON can hold"):
+        wire(value)
+
+
+def test_some_may_be_shown_and_all_be_bound():
+    def bind(request):
+        return {"amount": request.POST["amount"], "_content": content_of(request)}
+
+    one, other = (bind_request(post([("amount", "5"), ("note", note)]), bind) for note in "ab")
+    assert one.values == other.values == {"amount": "5"}
+    assert one.fingerprints != other.fingerprints
 
 
 def test_route_method_and_kwargs_count_beside_chosen_values():

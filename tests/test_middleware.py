@@ -57,6 +57,21 @@ def test_refusal_is_answered_under_asgi(gated, kind):
     assert async_to_sync(AsyncClient().get)("/gated/").step_up is REFUSAL.decision
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "expected"),
+    [
+        (302, {"Authsignal-Form": "true"}, (204, None, "/next/")),
+        (303, {"Authsignal-Form": "true"}, (204, None, "/next/")),
+        (302, {}, (302, "/next/", None)),
+        (201, {"Authsignal-Form": "true"}, (201, "/next/", None)),
+    ],
+)
+def test_script_that_sent_a_form_is_told_of_a_redirect_and_of_nothing_else(gated, status, headers, expected):
+    gated.serve(lambda request: HttpResponse(status=status, headers={"Location": "/next/"}))
+    response = gated.post(headers=headers)
+    assert (response.status_code, response.get("Location"), response.get("Authsignal-Location")) == expected
+
+
 def test_middleware_is_of_the_kind_of_what_it_wraps(rf):
     async def get_response(request):
         return HttpResponse("async")

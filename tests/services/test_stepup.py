@@ -182,6 +182,14 @@ def test_view_that_does_not_finish_leaves_a_note(gated, view, error):  # K7
     assert (gated.row.status, gated.row.events.get().kind) == (Status.SPENT, ActionEvent.Kind.UNFINISHED)
 
 
+@pytest.mark.parametrize("view", [failing, failing_async])
+def test_view_that_was_not_protected_leaves_no_note(gated, view):
+    gated.serve(step_up_required(ACTION, methods=["POST"])(view))
+    with pytest.raises(ZeroDivisionError):
+        gated.get()
+    assert ROWS.count() == 0
+
+
 def test_note_that_cannot_be_written_does_not_hide_the_views_error(gated):
     gated.serve(step_up_required(ACTION)(failing))
     with pytest.raises(ZeroDivisionError), broken_database("INSERT", "actionevent", error=OperationalError):
