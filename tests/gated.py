@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
-from django.contrib.auth.decorators import login_not_required
 from django.db import OperationalError, connection
 from django.http import HttpResponse
 from django.test import Client
@@ -104,10 +103,6 @@ def broken_database(*words, error=OperationalError):
         yield
 
 
-def decision(response):
-    return response.step_up
-
-
 def outcome(response):
     """What the gate decided; None when the response is not its own."""
     return getattr(getattr(response, "step_up", None), "outcome", None)
@@ -119,8 +114,3 @@ def someone():
     return SimpleNamespace(
         pk=7, is_authenticated=True, is_active=True, get_session_auth_hash=lambda: "hash", backend="none"
     )
-
-
-@login_not_required
-def open_page(request):
-    return HttpResponse("open")

@@ -12,7 +12,6 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from django_authsignal.models import ActionEvent, Status, TrackedAction
-from django_authsignal.services import completion
 from django_authsignal.services.completion import Result, complete, status, status_capability
 from django_authsignal.testing import complete_step_up
 from tests.gated import ACTION, broken_database
@@ -307,7 +306,3 @@ def test_capability_survives_a_rotation_of_the_secret_key(gated, challenged, set
     assert status(capability) == "pending"
     settings.SECRET_KEY_FALLBACKS = []
     assert status(capability) is None
-
-
-def test_token_limit_is_the_documented_one():
-    assert completion.TOKEN_LIMIT == 4096
