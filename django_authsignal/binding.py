@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from io import BytesIO
 from math import isfinite
 from typing import Any
 
@@ -135,16 +136,31 @@ def _content(request: HttpRequest) -> Iterator[object]:
     """Everything a view can parse from the request, but the CSRF field, headers, cookies, session and database."""
     yield [[name, value] for name, values in request.GET.lists() for value in values]
     yield request.content_type
-    if is_form(request):
-        # A view reads fields by name, so only the order within a name means anything.
-        yield sorted(
-            [name, [_folded(value) for value in values]]
-            for name, values in request.POST.lists()
-            if name not in NOT_CONTENT
-        )
-        yield sorted([name, [_file(file) for file in files]] for name, files in request.FILES.lists())
-    else:
+    parsed = _parsed_form(request)
+    if parsed is None:
         yield hashlib.sha256(request.body).digest()
+        return
+    fields, uploads = parsed
+    # A view reads fields by name, so only the order within a name means anything.
+    yield sorted(
+        [name, [_folded(value) for value in values]] for name, values in fields.lists() if name not in NOT_CONTENT
+    )
+    yield sorted([name, [_file(file) for file in files]] for name, files in uploads.lists())
+
+
+def _parsed_form(request: HttpRequest) -> tuple[Any, Any] | None:
+    """The fields and files of a form; None for any other body, which counts byte by byte.
+
+    Django parses forms of POST only and REST framework others too; a multipart body of another method is parsed here,
+    because it is sent again under a new boundary.
+    """
+    if request.content_type not in FORM_TYPES:
+        return None
+    if request.method == "POST" or request.POST or request.FILES:
+        return request.POST, request.FILES
+    if request.content_type == "multipart/form-data":
+        return request.parse_file_upload(request.META, BytesIO(request.body))
+    return None
 
 
 def _folded(text: object) -> str:

@@ -8,7 +8,9 @@ __all__ = ["wants_json"]
 
 
 def wants_json(request: HttpRequest) -> bool:
-    """Whether a script asks: by Accept, by sending JSON, or by htmx's header."""
+    """Whether a script asks: by Accept, by sending JSON, by htmx's header, or because an API view says so."""
+    if getattr(request, "_authsignal_script", False):
+        return True
     if request.headers.get("HX-Request") == "true":
         return True
     preferred = request.get_preferred_type(["text/html", "application/json", "application/problem+json"])

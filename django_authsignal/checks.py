@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 from django.apps import apps
 from django.conf import settings
@@ -125,8 +126,8 @@ def check_views(**kwargs: Any) -> Messages:
     """E010 windows on cookie sessions, E013 CSRF, W001 and W002 policies that open, W003 a cache outside the gate."""
     found: Messages = []
     broken = dict(_broken_overrides())
-    for route in _protected_routes():
-        policy, view = cast(StepUpPolicy, route.policy), route.view
+    for route, policy in _protected_routes():
+        view = route.view
         name = f"The view at {route.pattern!r} (action {policy.action!r})"
         if problem := _problem(policy.resolved):
             if policy.action in broken or "" in broken:
@@ -152,13 +153,22 @@ def check_views(**kwargs: Any) -> Messages:
     return found
 
 
-CHECKS = [check_credentials, check_site_url, check_settings, check_project, check_areas, check_views]
+def check_contrib(**kwargs: Any) -> Messages:
+    """E017 and on: what rooms of contrib check themselves, where the project has imported them."""
+    room = sys.modules.get("django_authsignal.contrib.rest_framework")
+    if room is None or _problem(protection.protected_patterns):
+        return []
+    found: Messages = room.check(list(protection.routes()))
+    return found
 
 
-def _protected_routes() -> Iterator[protection.Route]:
-    """Routes with a policy; none while AUTHSIGNAL_PROTECT cannot be read, which check_areas tells."""
+CHECKS = [check_credentials, check_site_url, check_settings, check_project, check_areas, check_views, check_contrib]
+
+
+def _protected_routes() -> Iterator[tuple[protection.Route, StepUpPolicy]]:
+    """Routes with each of their policies; none while AUTHSIGNAL_PROTECT cannot be read, which check_areas tells."""
     if not _problem(protection.protected_patterns):
-        yield from (route for route in protection.routes() if route.policy)
+        yield from ((route, policy) for route in protection.routes() for policy in route.policies)
 
 
 def _lets_unenrolled_pass(policy: StepUpPolicy) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 from unicodedata import bidirectional, category
+from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
@@ -16,6 +17,7 @@ from django.shortcuts import render, resolve_url
 from django.urls import get_script_prefix, reverse
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.formats import localize
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from django_authsignal.callers import wants_json
@@ -111,7 +113,7 @@ def _as_page(request: HttpRequest, decision: Decision, words: Words) -> HttpResp
         again = {
             "form": held,
             "continue_label": _("Continue") if verify_url else _("Try again"),
-            "cancel_url": get_script_prefix(),
+            "cancel_url": _page_before(request),
         }
         return page(request, "holding.html", context | again, words.status)
     notice = {
@@ -152,6 +154,14 @@ def _as_problem(request: HttpRequest, decision: Decision, words: Words) -> HttpR
     return response
 
 
+def _page_before(request: HttpRequest) -> str:
+    """The page of ours that the form was on, as the browser tells it; else the start page."""
+    referer = urlsplit(request.headers.get("Referer", ""))
+    path = urlunsplit(("", "", referer.path, referer.query, ""))
+    ours = referer.netloc == request.get_host() and url_has_allowed_host_and_scheme(path, allowed_hosts=None)
+    return path if ours else get_script_prefix()
+
+
 def _verify_url(request: HttpRequest, decision: Decision) -> str:
     """Where the user can do something about it: the hosted page, or our enrol page."""
     return enrol_path(request) if decision.outcome is Outcome.ENROL else decision.url
@@ -178,7 +188,7 @@ def _shown(decision: Decision) -> list[tuple[str, list[str]]]:
 
 def _visible(value: object) -> str:
     """One value as text; characters that hide or turn the reading order round are spelt out: nothing is disguised."""
-    text = str(localize(value))
+    text = (_("Yes") if value else _("No")) if isinstance(value, bool) else str(localize(value))
     return "".join(f"⟨U+{ord(char):04X}⟩" if _disguises(char) else char for char in text)
 
 

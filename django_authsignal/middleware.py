@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.contrib.auth.views import LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -16,6 +17,8 @@ from django_authsignal.conf import app_settings
 from django_authsignal.decorators import gate
 from django_authsignal.exceptions import StepUpRequired
 from django_authsignal.policy import StepUpPolicy
+from django_authsignal.services import stepup
+from django_authsignal.services.decision import Decision
 from django_authsignal.services.question import is_signed_in
 
 __all__ = ["StepUpMiddleware"]
@@ -49,7 +52,11 @@ class StepUpMiddleware:
         return self._finished_later(request, response) if self.is_async else _finished(request, response)
 
     async def _finished_later(self, request: HttpRequest, response: Any) -> HttpResponseBase:
-        return _finished(request, await response)
+        try:
+            return _finished(request, await response)
+        except asyncio.CancelledError:  # the client is gone (T36)
+            await sync_to_async(_note_unfinished)(request)
+            raise
 
     def process_view(
         self, request: HttpRequest, view: View, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -60,8 +67,11 @@ class StepUpMiddleware:
         return _sign_in(request) or _protect(request, view)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Answer a refusal; leave every other exception alone."""
-        return http.answer(request, exception.decision) if isinstance(exception, StepUpRequired) else None
+        """Answer a refusal; leave every other exception alone, but note what it left unfinished."""
+        if isinstance(exception, StepUpRequired):
+            return http.answer(request, exception.decision)
+        _note_unfinished(request)
+        return None
 
 
 def _sign_in(request: HttpRequest) -> HttpResponse | None:
@@ -88,8 +98,14 @@ def _protect(request: HttpRequest, view: View) -> HttpResponse | None:
     if policy is None or _refuses_anyway(request, view):
         return None
     stopped, decision = gate(request, policy)
-    request._authsignal_sealed = decision is not None  # type: ignore[attr-defined]
+    request._authsignal_decision = decision  # type: ignore[attr-defined]
     return stopped
+
+
+def _note_unfinished(request: HttpRequest) -> None:
+    decision: Decision | None = getattr(request, "_authsignal_decision", None)
+    if decision:
+        stepup.unfinished(decision)
 
 
 def _refuses_anyway(request: HttpRequest, view: View) -> bool:
@@ -101,17 +117,17 @@ def _refuses_anyway(request: HttpRequest, view: View) -> bool:
 
 
 def _is_logout(request: HttpRequest, view: View) -> bool:
-    """Nobody is kept from logging out."""
-    name = (request.resolver_match and request.resolver_match.url_name) or ""
-    view_class = getattr(view, "view_class", object)
-    return name == "logout" or name.endswith("_logout") or issubclass(view_class, LogoutView)
+    """Nobody is kept from logging out, of the site, of the admin or of django-allauth."""
+    name = request.resolver_match and request.resolver_match.url_name
+    return name in ("logout", "account_logout") or issubclass(getattr(view, "view_class", object), LogoutView)
 
 
 def _finished(request: HttpRequest, response: Any) -> HttpResponseBase:
     answer = cast(HttpResponseBase, response)
-    if getattr(request, "_authsignal_sealed", False):
+    if getattr(request, "_authsignal_decision", None):
         http.seal(answer)
-    if request.headers.get(FORM_HEADER) == "true" and answer.has_header("Location"):
+    redirects = 300 <= answer.status_code < 400 and answer.has_header("Location")
+    if redirects and request.headers.get(FORM_HEADER) == "true":
         # A script that sent a form must not follow the redirect itself: the page would be loaded twice, and the first
         # load would use up its messages. The script navigates there.
         answer[LOCATION_HEADER] = answer["Location"]

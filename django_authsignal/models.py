@@ -184,7 +184,7 @@ class TrackedAction(models.Model):
     def _move(self, leaving: Iterable[Status], also: Q | None = None, **values: Any) -> bool:
         """The only way a row changes: one UPDATE, committed on its own, that repeats every condition."""
         database = router.db_for_write(type(self))
-        with committed(database):
+        with committed(database, durable=self.enforced):
             rows = type(self).objects.using(database).filter(also or Q(), pk=self.pk, status__in=list(leaving))
             moved = rows.update(**values) == 1
         if moved:

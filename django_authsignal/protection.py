@@ -32,6 +32,14 @@ class Route:
     """What stands before it, unresolved."""
     is_own: bool
     """Whether the view itself asks for it, not ``AUTHSIGNAL_PROTECT``."""
+    operations: tuple[StepUpPolicy, ...] = ()
+    """What the view asks before single operations: an admin's, told with its list, or a view set's."""
+
+    @property
+    def policies(self) -> tuple[StepUpPolicy, ...]:
+        """Every policy behind this route."""
+        further = tuple(policy for policy in self.operations if policy != self.policy)
+        return (self.policy, *further) if self.policy else further
 
 
 def step_up_exempt(view: V) -> V:
@@ -89,7 +97,14 @@ def _routes(patterns: list[URLPattern | URLResolver], prefix: str, namespace: st
             view = pattern.callback
             name = namespace + (pattern.name or pattern.lookup_str)
             own = getattr(view, "step_up_policy", None) is not None
-            yield Route(path, name, view, policy_for(view, name), own)
+            yield Route(path, name, view, policy_for(view, name), own, _operations(view, name))
+
+
+def _operations(view: Any, name: str) -> tuple[StepUpPolicy, ...]:
+    own = getattr(view, "step_up_policies", ())
+    of_admin = getattr(getattr(view, "model_admin", None), "step_up_policies", tuple)
+    policies = [*own, *(of_admin() if name.endswith("_changelist") else ())]
+    return tuple(policy for place, policy in enumerate(policies) if policy not in policies[:place])
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

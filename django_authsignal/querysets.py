@@ -22,14 +22,15 @@ __all__ = ["TrackedActionQuerySet", "committed"]
 
 
 @contextmanager
-def committed(database: str) -> Iterator[None]:
+def committed(database: str, *, durable: bool = True) -> Iterator[None]:
     """A transaction of its own, committed when it ends, whatever the caller does afterwards (T8).
 
-    Raises RuntimeError inside another transaction, whose rollback would undo it.
+    Rows that only record something (*durable* is false) may share the caller's. Raises RuntimeError inside another
+    transaction, whose rollback would undo it.
     """
     with ExitStack() as stack:
         try:
-            stack.enter_context(transaction.atomic(using=database, durable=True))
+            stack.enter_context(transaction.atomic(using=database, durable=durable))
         except RuntimeError as error:
             raise RuntimeError(
                 "A step-up is decided outside any transaction, so that a rollback cannot undo it: call it before "
@@ -97,6 +98,6 @@ class TrackedActionQuerySet(models.QuerySet["TrackedAction"]):
             ip_address=claim.ip_address,
             created_at=timezone.now(),
         )
-        with committed(database):
+        with committed(database, durable=enforced):
             row.save(force_insert=True, using=database)
         return row

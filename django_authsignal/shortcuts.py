@@ -11,6 +11,7 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 from django.urls import reverse
 
+from django_authsignal.binding import drop_key
 from django_authsignal.exceptions import StepUpRequired
 from django_authsignal.policy import PolicyArguments, StepUpPolicy, policy_of
 from django_authsignal.services import stepup
@@ -50,6 +51,8 @@ def require_step_up(request: HttpRequest, action: str | StepUpPolicy, **argument
     decision = stepup.require(request, policy, arguments.get("bind"))
     if not decision.allowed:
         raise StepUpRequired(decision)
+    if decision.key:
+        drop_key(request)
     return Proof.of(decision)
 
 

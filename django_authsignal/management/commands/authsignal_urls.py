@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from django_authsignal import protection
+from django_authsignal.policy import StepUpPolicy
 from django_authsignal.protection import Route
 
 UNPROTECTED = 3
@@ -19,8 +20,8 @@ class Command(BaseCommand):
     """``manage.py authsignal_urls [--protected] [--fail-unprotected PATTERN …]``"""
 
     help = (
-        "List every route with its step-up policy. With --fail-unprotected PATTERN, exit with 3 when a route whose view "
-        "name matches (such as 'api:*') has none, unless its view is exempt."
+        "List every route with its step-up policies. With --fail-unprotected PATTERN, exit with 3 when a route whose "
+        "view name matches (such as 'api:*') has none, unless its view is exempt."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -36,7 +37,7 @@ class Command(BaseCommand):
     def handle(self, *, protected: bool, fail_unprotected: list[str], **options: Any) -> None:
         routes = list(protection.routes())
         for route in routes:
-            if route.policy or not protected:
+            if route.policies or not protected:
                 self.stdout.write(f"/{route.pattern}\t{route.name}\t{_described(route)}")
         for pattern in fail_unprotected:
             self._fail(pattern, [route for route in routes if fnmatchcase(route.name, pattern)])
@@ -44,16 +45,22 @@ class Command(BaseCommand):
     def _fail(self, pattern: str, matching: list[Route]) -> None:
         if not matching:
             raise CommandError(f"No route's view name matches {pattern!r}: is it spelt as in the list above?")
-        naked = [route.name for route in matching if not route.policy and not protection.is_exempt(route.view)]
+        naked = [route.name for route in matching if not route.policies and not protection.is_exempt(route.view)]
         if naked:
             raise CommandError(f"Without a step-up: {', '.join(naked)}", returncode=UNPROTECTED)
 
 
 def _described(route: Route) -> str:
-    if route.policy is None:
+    if not route.policies:
         return "exempt" if protection.is_exempt(route.view) else "-"
-    policy = route.policy.resolved()
+    described = []
+    for policy in route.policies:
+        by_settings = policy == route.policy and not route.is_own
+        described.append(f"{_of(policy.resolved())}{' by AUTHSIGNAL_PROTECT' if by_settings else ''}")
+    return "; ".join(described)
+
+
+def _of(policy: StepUpPolicy) -> str:
     kind = "single use" if policy.max_age is None else f"window of {policy.max_age} s"
     methods = ", ".join(policy.methods) if policy.methods else "all methods"
-    mode = ", report-only" if policy.report_only else ""
-    return f"{policy.action} ({kind}, {methods}{mode}; {'view' if route.is_own else 'AUTHSIGNAL_PROTECT'})"
+    return f"{policy.action} ({kind}, {methods}{', report-only' if policy.report_only else ''})"
