@@ -42,7 +42,7 @@ clean:
 
 $(VENV)/.demo: setup.cfg $(BIN)/python
 	@echo "Installing the package into $(VENV) …"
-	@$(PIP) install --editable .
+	@$(PIP) install --editable '.[demo]'
 	@touch $@
 
 $(VENV)/.test: setup.cfg $(BIN)/python

@@ -1,0 +1,121 @@
+"""The gate before the handlers of an ``APIView``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from functools import partial
+from typing import Any, ClassVar
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections, transaction
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from django_authsignal import http
+from django_authsignal.policy import StepUpPolicy
+from django_authsignal.services import stepup
+from django_authsignal.services.decision import Decision
+
+from .asking import ask, finds_nobody, is_made_up, negotiated_html
+
+__all__ = ["StepUpAPIMixin"]
+
+
+class StepUpAPIMixin(APIView):
+    """Put the gate before the handlers of an ``APIView`` or view set; name it first in the bases.
+
+    It decides outside ``ATOMIC_REQUESTS``: what comes before the decision, and the handler, run in a transaction each.
+    Functions of a policy (``bind``, ``when``, ``custom``) get REST framework's request, so that a serializer can
+    validate ``request.data`` before anything is tracked; those in ``AUTHSIGNAL_ACTIONS`` get Django's.
+
+    ``as_view()`` raises ImproperlyConfigured for policies that protect nothing, or less than it seems.
+    """
+
+    step_up: StepUpPolicy | None = None
+    """Before every handler but those of ``step_up_actions``. ``@action(step_up=…)`` sets it for one extra action."""
+    step_up_actions: ClassVar[Mapping[str, StepUpPolicy | None]] = {}
+    """By a view set's action, such as ``{"destroy": policy}``. None: nothing."""
+
+    _unfinished: Decision | None = None
+    """What let the handler run that has not returned."""
+
+    @classmethod
+    def as_view(cls, *args: Any, **initkwargs: Any) -> Any:
+        """The view function, marked for checks and commands."""
+        step_up = initkwargs.get("step_up", cls.step_up)
+        _refuse_contradictions(cls, step_up)
+        view: Any = super().as_view(*args, **initkwargs)
+        view._non_atomic_requests = set(connections)
+        actions: Mapping[str, str] = getattr(view, "actions", {"": ""})
+        before = [cls.step_up_actions.get(action, step_up) for action in actions.values()]
+        if policies := tuple(policy for place, policy in enumerate(before) if policy and policy not in before[:place]):
+            view.step_up_policy, view.step_up_policies = policies[0], policies
+        return view
+
+    def get_step_up_policy(self) -> StepUpPolicy | None:
+        """What stands before the handler that is about to run; None: nothing."""
+        return self.step_up_actions.get(getattr(self, "action", None) or "", self.step_up)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Wrap every handler, so that no subclass's ``initial()`` and no renderer gets round the gate."""
+        for method in self.http_method_names:
+            if handler := getattr(self, method, None):
+                setattr(self, method, partial(self._behind_the_gate, handler))
+        try:
+            with ExitStack() as self._transactions:
+                self._begin()
+                return super().dispatch(request, *args, **kwargs)
+        finally:
+            if self._unfinished:  # noted where no rollback takes the note away
+                stepup.unfinished(self._unfinished)
+
+    def _begin(self) -> None:
+        """Open what ``ATOMIC_REQUESTS`` promises; REST framework marks it for rollback when it answers an exception."""
+        outside = getattr(self.dispatch, "_non_atomic_requests", ())
+        for alias, database in connections.settings.items():
+            if database["ATOMIC_REQUESTS"] and alias not in outside:
+                self._transactions.enter_context(transaction.atomic(using=alias))
+
+    def _behind_the_gate(
+        self, handler: Callable[..., HttpResponseBase], request: Request, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        policy = self.get_step_up_policy()
+        if policy is None:
+            return handler(request, *args, **kwargs)
+        if is_made_up(request):
+            # AdminRenderer shows a form's errors amid what get() returns: nothing, where that needs a step-up.
+            is_free = not policy.resolved().protects(str(request.method))
+            return handler(request, *args, **kwargs) if is_free else Response({})
+        self._transactions.close()
+        try:
+            stopped, decision = ask(request, policy, as_page=negotiated_html(request))
+        finally:
+            self._begin()
+        if stopped:
+            if finds_nobody(stopped):
+                self.permission_denied(request)
+            return stopped
+        self._unfinished = decision
+        response = handler(request, *args, **kwargs)
+        self._unfinished = None
+        return http.seal(response) if decision else response
+
+
+def _refuse_contradictions(view: type[StepUpAPIMixin], step_up: StepUpPolicy | None) -> None:
+    if view.get_step_up_policy is not StepUpAPIMixin.get_step_up_policy:
+        return
+    name, actions = view.__name__, view.step_up_actions
+    if not all(isinstance(policy, StepUpPolicy) for policy in (step_up, *actions.values()) if policy is not None):
+        raise ImproperlyConfigured(f"{name}: step_up and the values of step_up_actions must be StepUpPolicy objects.")
+    if step_up is None and not any(actions.values()):
+        raise ImproperlyConfigured(f"{name} needs step_up = StepUpPolicy('actionCode') or step_up_actions.")
+    if unknown := [action for action in actions if not callable(getattr(view, action, None))]:
+        raise ImproperlyConfigured(f"{name}.step_up_actions names {unknown[0]!r}, which {name} does not have.")
+    changes = {action for action in ("update", "partial_update") if hasattr(view, action)}
+    if step_up is None and len(changes) == 2 and len(changes & actions.keys()) == 1:
+        text = "PUT and PATCH make the same change: name both update and partial_update (None leaves one open)."
+        raise ImproperlyConfigured(f"{name}.step_up_actions: {text}")
