@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
 from django_authsignal.testing import assert_step_up_required, complete_step_up
@@ -34,9 +34,9 @@ def unlocked(browser):
     return browser
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_every_page_of_the_admin_is_behind_it(office, page):
-    assert_step_up_required(office.get(page), "adminAccess")
+@pytest.mark.parametrize("address", PAGES)
+def test_every_page_of_the_admin_is_behind_it(office, address):
+    assert_step_up_required(office.get(address), "adminAccess")
 
 
 def test_window_costs_one_call_and_not_one_per_click(office, authsignal):
@@ -45,7 +45,7 @@ def test_window_costs_one_call_and_not_one_per_click(office, authsignal):
     for page in PAGES * 2:
         assert office.get(page).status_code in (200, 404)
     assert office.post("/admin/auth/group/add/", {"name": "Tellers"}).status_code == 302
-    group = {"action": "delete_selected", "_selected_action": "1", "post": "yes"}
+    group = {"action": "delete_selected", "_selected_action": Group.objects.get().pk, "post": "yes"}
     assert office.post("/admin/auth/group/", group).status_code == 302
     assert (len(authsignal.requests), calls) == (2, 2)  # one track, one validate
     assert statuses() == ["spent"]
@@ -58,19 +58,19 @@ def test_window_costs_no_query_on_the_way(office, django_assert_max_num_queries)
     assert not [query for query in queries if "authsignal" in query["sql"]]
 
 
-def test_form_of_the_admin_survives_the_challenge(office, done):
-    holding = office.post("/admin/auth/group/add/", {"name": "Tellers", "permissions": ["1", "2"]})
+def test_form_of_the_admin_survives_the_challenge(office):
+    rights = [right.pk for right in Permission.objects.all()[:2]]
+    holding = office.post("/admin/auth/group/add/", {"name": "Tellers", "permissions": rights})
     assert_step_up_required(holding, "adminAccess")
     assert b"Tellers" in holding.content
     complete_step_up(office, holding)
     assert press_continue(office, holding)["Location"] == "/admin/auth/group/"
-    (group,) = get_user_model().groups.rel.model.objects.all()
+    group = Group.objects.get()
     assert (group.name, group.permissions.count()) == ("Tellers", 2)
 
 
-def test_window_ends(office, clock, authsignal):
-    clocked = browser_of(office.session and get_user_model().objects.get(username="boss"))
-    unlocked(clocked)
+def test_window_ends(boss, clock):
+    clocked = unlocked(browser_of(boss))
     clock.shift(899)
     assert clocked.get("/admin/").status_code == 200
     clock.shift(1)
@@ -92,17 +92,17 @@ def test_key_of_the_session_changes_with_the_window(office, boss):  # A20 T20
 # Permission first
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_stranger_is_left_to_the_login_of_the_admin(db, authsignal, page):  # A26 T34
+@pytest.mark.parametrize("address", PAGES)
+def test_stranger_is_left_to_the_login_of_the_admin(db, authsignal, address):  # A26 T34
     browser = Client()
-    landed = follow(browser, browser.get(page))
+    landed = follow(browser, browser.get(address))
     assert (landed.status_code, landed.request["PATH_INFO"]) == (200, "/admin/login/")
     assert (authsignal.requests, statuses()) == ([], [])
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_customer_without_staff_rights_is_left_to_the_login_of_the_admin(client, authsignal, page):  # T28
-    landed = follow(client, client.get(page))
+@pytest.mark.parametrize("address", PAGES)
+def test_customer_without_staff_rights_is_left_to_the_login_of_the_admin(client, authsignal, address):  # T28
+    landed = follow(client, client.get(address))
     assert (landed.status_code, landed.request["PATH_INFO"]) == (200, "/admin/login/")
     assert (authsignal.requests, statuses()) == ([], [])
 
@@ -145,9 +145,9 @@ def test_forged_post_starts_nothing(boss, authsignal):  # A24 T28
 # Answers
 
 
-@pytest.mark.parametrize("page", PAGES[:4])
-def test_every_answer_of_the_area_is_kept_by_no_cache(office, page):  # A25 T31
-    for response in (office.get(page), unlocked(office).get(page)):
+@pytest.mark.parametrize("address", PAGES[:4])
+def test_every_answer_of_the_area_is_kept_by_no_cache(office, address):  # A25 T31
+    for response in (office.get(address), unlocked(office).get(address)):
         assert {"private", "no-store"} <= set(response["Cache-Control"].replace(" ", "").split(","))
         assert "Cookie" in response["Vary"]
 

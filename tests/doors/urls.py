@@ -6,10 +6,8 @@ from functools import partial
 
 from django.contrib.auth.views import LoginView
 from django.urls import include, path
-from django.utils.decorators import method_decorator
 
 from django_authsignal.decorators import step_up_required
-from django_authsignal.protection import step_up_exempt
 
 from . import views
 from .views import act
@@ -49,7 +47,7 @@ urlpatterns = [
     path("plain/<slug:name>/", act, name="plain-named"),
     path("partial/", partial(act, of="something")),
     path("nested/", views.Outer.Inner.as_view()),
-    path("exempt/class/", method_decorator(step_up_exempt, name="dispatch")(views.Act).as_view(), name="exempt-class"),
+    path("exempt/class/", views.ExemptAct.as_view(), name="exempt-class"),
     path("decorated/", step_up_required("act")(act), name="decorated"),
     path("decorated/async/", step_up_required("act")(views.aact), name="decorated-async"),
     path("mixed/", views.Mixed.as_view(), name="mixed"),

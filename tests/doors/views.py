@@ -9,6 +9,7 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.decorators import method_decorator
 from django.views import View
 
 from django_authsignal.mixins import StepUpRequiredMixin
@@ -45,6 +46,12 @@ async def aact(request: HttpRequest, **kwargs: object) -> HttpResponse:
 
 
 class Act(View):
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        return act(request)
+
+
+class ExemptAct(View):
+    @method_decorator(step_up_exempt)
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         return act(request)
 
