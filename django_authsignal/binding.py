@@ -26,6 +26,7 @@ __all__ = [
     "KEY_HEADER",
     "NOT_CONTENT",
     "Binding",
+    "bind_login",
     "bind_request",
     "content_of",
     "drop_key",
@@ -76,6 +77,11 @@ def bind_request(
         return Binding(digests("binding", parts), {name: chosen[name] for name in chosen if name[:1] != "_"})
     except UnicodeEncodeError as error:
         raise ValidationError(_("The request holds text that is not valid Unicode.")) from error
+
+
+def bind_login() -> Binding:
+    """What stands for a login as a whole; the session's nonce tells one from another."""
+    return Binding(digests("binding", "login"), {})
 
 
 def route_of(request: HttpRequest) -> str:

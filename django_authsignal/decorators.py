@@ -51,15 +51,18 @@ def step_up_required(action: Any = None, **arguments: Any) -> Any:
 
 
 def gate(
-    request: HttpRequest, policy: StepUpPolicy, bearer: Bearer | None = None
+    request: HttpRequest, policy: StepUpPolicy, bearer: Bearer | None = None, *, of_login: bool = False
 ) -> tuple[HttpResponse | None, Decision | None]:
-    """All thinking, sync: the response that stops *request*, or the decision that let it go on (None: not asked)."""
+    """All thinking, sync: the response that stops *request*, or the decision that let it go on (None: not asked).
+
+    *of_login*: the action is the login that the session stands on, not this request.
+    """
     policy = policy.resolved()
     if not policy.report_only and (own := http.answer_itself(request, policy)):
         return own, None
     if not policy.protects(str(request.method)) or (policy.when and not policy.when(request)):
         return None, None
-    decision = stepup.require(request, policy, bearer=bearer)
+    decision = stepup.require(request, policy, bearer=bearer, of_login=of_login)
     if not decision.allowed:
         return http.answer(request, decision), None
     if decision.key:

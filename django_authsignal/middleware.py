@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
-from django.contrib.auth.views import LogoutView
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
 
 from django_authsignal import connection, http, protection, sessions
 from django_authsignal.conf import app_settings
@@ -18,7 +19,7 @@ from django_authsignal.decorators import gate
 from django_authsignal.exceptions import StepUpRequired
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.services import stepup
-from django_authsignal.services.decision import Decision
+from django_authsignal.services.decision import Decision, Outcome
 from django_authsignal.services.question import is_signed_in
 
 __all__ = ["StepUpMiddleware"]
@@ -32,6 +33,10 @@ LOCATION_HEADER = "Authsignal-Location"
 
 LASTING = ("challenge", "allow", "unenrolled", "report_only")
 """Reasons by which a login has passed; an outage lets single requests through, not the session."""
+
+
+LOGOUT_NAMES = ("logout", "account_logout")
+"""URL names that a pending login may still reach: the site's own way out, and django-allauth's."""
 
 
 class StepUpMiddleware:
@@ -62,9 +67,10 @@ class StepUpMiddleware:
         self, request: HttpRequest, view: View, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponse | None:
         """Ask for what stands before this view, unless it is exempt."""
-        if protection.is_exempt(view) or _is_logout(request, view):
+        match = request.resolver_match
+        if match is None or protection.is_exempt(view, match.view_name):
             return None
-        return _sign_in(request) or _protect(request, view)
+        return _sign_in(request, match.url_name) or _protect(request, view, match.view_name)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Answer a refusal; leave every other exception alone, but note what it left unfinished."""
@@ -74,27 +80,28 @@ class StepUpMiddleware:
         return None
 
 
-def _sign_in(request: HttpRequest) -> HttpResponse | None:
-    """After any login the session may do nothing else until its step-up is passed.
+def _sign_in(request: HttpRequest, url_name: str | None) -> HttpResponse | None:
+    """After any login the session may do nothing else until its step-up is passed, or it logs out.
 
     The fact is bound to this login: sessions that were open before the setting was switched on have none.
     """
     action = app_settings.SIGN_IN_ACTION
-    if not action or not is_signed_in(request):
+    if not action or not request.user.is_authenticated or url_name in LOGOUT_NAMES:
         return None
+    if not is_signed_in(request):  # inactive, and let in by a backend; the login page would only lead here again
+        return http.answer(request, Decision(outcome=Outcome.BLOCKED, action_code=action, reason="inactive"))
     policy, environment = StepUpPolicy(action).resolved(), connection.environment()
     passed = sessions.sign_in_outcome(request, action, environment)
     if passed and (passed != "report_only" or policy.report_only):
         return None
-    stopped, decision = gate(request, policy)
+    stopped, decision = gate(request, policy, of_login=True)
     if decision and decision.reason in LASTING:
         sessions.record_sign_in(request, action, environment, decision.reason)
     return stopped
 
 
-def _protect(request: HttpRequest, view: View) -> HttpResponse | None:
-    match = request.resolver_match
-    policy = protection.policy_for(view, match.view_name) if match and not hasattr(view, "step_up_policy") else None
+def _protect(request: HttpRequest, view: View, name: str) -> HttpResponse | None:
+    policy = None if hasattr(view, "step_up_policy") else protection.policy_for(view, name)
     if policy is None or _refuses_anyway(request, view):
         return None
     stopped, decision = gate(request, policy)
@@ -109,17 +116,15 @@ def _note_unfinished(request: HttpRequest) -> None:
 
 
 def _refuses_anyway(request: HttpRequest, view: View) -> bool:
-    """Permission first: what the admin turns away, or shows to anybody, is not ours to ask about."""
+    """Permission first: what the admin turns away, or what anybody may see, is not ours to ask about."""
     site = getattr(view, "admin_site", None) or getattr(getattr(view, "model_admin", None), "admin_site", None)
-    if site is not None and not site.has_permission(request):
+    site = site or getattr(view, "__self__", None)  # the admin's login page is a method of its site
+    if hasattr(site, "has_permission") and not site.has_permission(request):
         return True
-    return not is_signed_in(request) and getattr(view, "login_required", True) is False
-
-
-def _is_logout(request: HttpRequest, view: View) -> bool:
-    """Nobody is kept from logging out, of the site, of the admin or of django-allauth."""
-    name = request.resolver_match and request.resolver_match.url_name
-    return name in ("logout", "account_logout") or issubclass(getattr(view, "view_class", object), LogoutView)
+    if is_signed_in(request):
+        return False
+    login_path = resolve_url(settings.LOGIN_URL).partition("?")[0]
+    return getattr(view, "login_required", True) is False or request.path == login_path
 
 
 def _finished(request: HttpRequest, response: Any) -> HttpResponseBase:

@@ -175,6 +175,10 @@ class TrackedAction(models.Model):
             UNFINISHED, status=status, reason=reason, ended_at=timezone.now(), return_path="", **(facts or {})
         )
 
+    def retarget(self, path: str) -> bool:
+        """Let the newest page that waits for this challenge be the one to come back to."""
+        return self._move([Status.PENDING], return_path=path)
+
     def note(self, kind: ActionEvent.Kind, detail: str = "") -> None:
         """Append what the row's own timestamps cannot tell."""
         ActionEvent.objects.using(router.db_for_write(ActionEvent)).create(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import cache
-from typing import Any, TypeVar
+from functools import cache, wraps
+from typing import Any, TypeVar, cast
 
+from asgiref.sync import iscoroutinefunction
+from django.contrib.auth.views import LogoutView
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
-from django.urls import Resolver404, URLPattern, URLResolver, get_resolver, resolve
+from django.urls import Resolver404, ResolverMatch, URLPattern, URLResolver, get_resolver, resolve
 
 from django_authsignal.conf import app_settings
 from django_authsignal.policy import StepUpPolicy
@@ -43,20 +45,34 @@ class Route:
 
 
 def step_up_exempt(view: V) -> V:
-    """Let ``AUTHSIGNAL_PROTECT`` and the sign-in step-up pass this view over."""
-    view.step_up_exempt = True  # type: ignore[attr-defined]
-    return view
+    """Let ``AUTHSIGNAL_PROTECT`` and the sign-in step-up pass this view over, here and nowhere else it is used."""
+    if iscoroutinefunction(view):
+
+        @wraps(view)
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return await view(*args, **kwargs)
+
+    else:
+
+        @wraps(view)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return view(*args, **kwargs)
+
+    wrapper.step_up_exempt = True  # type: ignore[attr-defined]
+    return cast(V, wrapper)
 
 
-def is_exempt(view: Callable[..., Any]) -> bool:
-    """Whether *view* is exempt; our own pages are, wherever a project mounts them."""
-    return getattr(view, "step_up_exempt", False) is True
+def is_exempt(view: Callable[..., Any], name: str) -> bool:
+    """Whether *view* is passed over: marked so, as our own pages are wherever they are mounted, or a way to log out."""
+    if getattr(view, "step_up_exempt", False) is True or issubclass(getattr(view, "view_class", object), LogoutView):
+        return True
+    return name.endswith(":logout") and hasattr(view, "admin_site")
 
 
 def policy_for(view: Callable[..., Any], name: str) -> StepUpPolicy | None:
     """The policy before this *view* under this view *name*: the first pattern that matches, unless it has its own."""
     own = getattr(view, "step_up_policy", None)
-    if own is not None or is_exempt(view):
+    if own is not None or is_exempt(view, name):
         return own
     return next((policy for pattern, policy in protected_patterns() if fnmatchcase(name, pattern)), None)
 
@@ -84,18 +100,19 @@ def protected_patterns() -> tuple[tuple[str, StepUpPolicy], ...]:
 
 def routes() -> Iterator[Route]:
     """Every route of the project with what stands before it."""
-    yield from _routes(get_resolver().url_patterns, "", "")
+    yield from _routes(get_resolver().url_patterns, "", [])
 
 
-def _routes(patterns: list[URLPattern | URLResolver], prefix: str, namespace: str) -> Iterator[Route]:
+def _routes(patterns: list[URLPattern | URLResolver], prefix: str, namespaces: list[str]) -> Iterator[Route]:
     for pattern in patterns:
         path = prefix + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
-            inner = f"{namespace}{pattern.namespace}:" if pattern.namespace else namespace
+            inner = [*namespaces, pattern.namespace] if pattern.namespace else namespaces
             yield from _routes(pattern.url_patterns, path, inner)
         else:
             view = pattern.callback
-            name = namespace + (pattern.name or pattern.lookup_str)
+            # By Django's own class, so that the name is the one that a request's match has.
+            name = ResolverMatch(view, (), {}, pattern.name, namespaces=namespaces).view_name
             own = getattr(view, "step_up_policy", None) is not None
             yield Route(path, name, view, policy_for(view, name), own, _operations(view, name))
 

@@ -11,6 +11,7 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest
 from django.urls import reverse
 
+from django_authsignal.bearers import Bearer
 from django_authsignal.binding import drop_key
 from django_authsignal.exceptions import StepUpRequired
 from django_authsignal.policy import PolicyArguments, StepUpPolicy, policy_of
@@ -33,7 +34,13 @@ __all__ = [
 ]
 
 
-def require_step_up(request: HttpRequest, action: str | StepUpPolicy, **arguments: Unpack[PolicyArguments]) -> Proof:
+def require_step_up(
+    request: HttpRequest,
+    action: str | StepUpPolicy,
+    *,
+    bearer: Bearer | None = None,
+    **arguments: Unpack[PolicyArguments],
+) -> Proof:
     """Return proof that *request* may perform *action* now, or raise ``StepUpRequired`` (a ``PermissionDenied``).
 
     ``bind`` may also be the data themselves, such as ``{"amount": amount}``: what the approval is for. It is shown to
@@ -41,14 +48,15 @@ def require_step_up(request: HttpRequest, action: str | StepUpPolicy, **argument
     exception as the decorator would. Let the operation demand the proof, so that nothing runs where the exception was
     swallowed.
 
-    It decides whatever the method; the ``methods`` of a policy speak to the decorator.
+    It decides whatever the method; the ``methods`` of a policy speak to the decorator. *bearer* is the caller without
+    a session; the rooms of contrib find it.
 
     Raises RuntimeError inside an open transaction (``ATOMIC_REQUESTS``: see ``@transaction.non_atomic_requests``).
     """
     policy = policy_of(action, arguments).resolved()
     if policy.when and not policy.when(request):
         return Proof(policy.action, None, "exempt")
-    decision = stepup.require(request, policy, arguments.get("bind"))
+    decision = stepup.require(request, policy, arguments.get("bind"), bearer)
     if not decision.allowed:
         raise StepUpRequired(decision)
     if decision.key:
@@ -57,10 +65,14 @@ def require_step_up(request: HttpRequest, action: str | StepUpPolicy, **argument
 
 
 async def arequire_step_up(
-    request: HttpRequest, action: str | StepUpPolicy, **arguments: Unpack[PolicyArguments]
+    request: HttpRequest,
+    action: str | StepUpPolicy,
+    *,
+    bearer: Bearer | None = None,
+    **arguments: Unpack[PolicyArguments],
 ) -> Proof:
     """Async twin of ``require_step_up``: the same arguments, answer and errors."""
-    return await sync_to_async(require_step_up)(request, action, **arguments)
+    return await sync_to_async(require_step_up)(request, action, bearer=bearer, **arguments)
 
 
 def proof_of(request: HttpRequest) -> Proof | None:

@@ -90,6 +90,8 @@ def resume(question: Question, row: TrackedAction) -> Decision | None:
             row.end(Status.VOID, "superseded")
             return None
         _remember(question, row, url)
+    if question.claim.return_path not in ("", row.return_path):
+        row.retarget(question.claim.return_path)
     return question.decided(Outcome.CHALLENGE, row, url=url, expires_at=row.expires_at)
 
 

@@ -23,6 +23,9 @@ __all__ = ["Bind", "Question", "is_signed_in", "question", "return_path"]
 Bind = Collection[str] | Callable[[HttpRequest], Mapping[str, object]] | Mapping[str, object] | None
 
 
+LOGIN_ROUTE = "(sign-in)"
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """What the gate must answer."""
@@ -54,20 +57,33 @@ def is_signed_in(request: HttpRequest) -> bool:
     return user is not None and user.is_authenticated and getattr(user, "is_active", True)
 
 
-def question(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None, bearer: Bearer | None = None) -> Question:
+def question(
+    request: HttpRequest,
+    policy: StepUpPolicy,
+    bind: Bind = None,
+    bearer: Bearer | None = None,
+    *,
+    of_login: bool = False,
+) -> Question:
     """Bind a signed-in *request* under *policy*; *bind* replaces the policy's own, *bearer* the session.
+
+    *of_login* asks about the login itself: any request of it carries the same question.
 
     Raises ValidationError when a bound value cannot be read; ImproperlyConfigured for users that cannot be bound.
     """
-    bound = binding.bind_request(request, policy.bind if bind is None else bind)
+    if of_login:
+        bound, route, method = binding.bind_login(), LOGIN_ROUTE, ""
+    else:
+        bound = binding.bind_request(request, policy.bind if bind is None else bind)
+        route, method = binding.route_of(request), str(request.method)
     claim = Claim(
         user_pk=request.user.pk,
         authsignal_user_id=attributes.authsignal_user_id(request.user),
         tenant=app_settings.TENANT_ID,
         environment=connection.environment(),
         action=policy.action,
-        route=binding.route_of(request)[:ROUTE_LIMIT],
-        method=str(request.method)[:METHOD_LIMIT],
+        route=route[:ROUTE_LIMIT],
+        method=method[:METHOD_LIMIT],
         bindings=bound.fingerprints,
         channels=bearer.channels if bearer else sessions.channels(request, create=True),
         auth_hashes=sessions.auth_hashes(request.user),

@@ -35,14 +35,21 @@ logger = logging.getLogger("django_authsignal")
 GRANTING = (State.ALLOW, State.CHALLENGE_SUCCEEDED)
 
 
-def require(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None, bearer: Bearer | None = None) -> Decision:
+def require(
+    request: HttpRequest,
+    policy: StepUpPolicy,
+    bind: Bind = None,
+    bearer: Bearer | None = None,
+    *,
+    of_login: bool = False,
+) -> Decision:
     """Decide about *request* under a resolved *policy*; spends an approval if there is one that fits.
 
     Raises RuntimeError inside an open transaction and ImproperlyConfigured for settings that cannot work; every fault
     of the service or the database is a decision that does not open.
     """
     if policy.report_only:
-        return watch(request, policy, bind, bearer)
+        return watch(request, policy, bind, bearer, of_login=of_login)
     if not is_signed_in(request):
         return Decision(outcome=Outcome.LOGIN, action_code=policy.action, bearer=bearer)
     if request.method in ANSWERED_BY_GATE:
@@ -50,7 +57,7 @@ def require(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None, beare
     try:
         if bearer is None and _in_window(request, policy):
             return Decision(outcome=Outcome.ALLOWED, action_code=policy.action, reason="window")
-        asked = question(request, policy, bind, bearer)
+        asked = question(request, policy, bind, bearer, of_login=of_login)
         return _from_rows(asked) or asking.ask(asked)
     except ValidationError as error:
         return Decision(outcome=Outcome.INVALID, action_code=policy.action, details=tuple(_messages(error)))
@@ -84,11 +91,18 @@ def unfinished(decision: Decision) -> None:
         logger.exception("action %r: that its view did not finish could not be recorded", decision.action_code)
 
 
-def watch(request: HttpRequest, policy: StepUpPolicy, bind: Bind = None, bearer: Bearer | None = None) -> Decision:
+def watch(
+    request: HttpRequest,
+    policy: StepUpPolicy,
+    bind: Bind = None,
+    bearer: Bearer | None = None,
+    *,
+    of_login: bool = False,
+) -> Decision:
     """Track and record, stop nothing, whatever goes wrong: report-only mode and the audit trail."""
     if is_signed_in(request):
         try:
-            asking.observe(question(request, policy, bind, bearer))
+            asking.observe(question(request, policy, bind, bearer, of_login=of_login))
         except Exception:  # to watch must never stop a request, whatever is wrong
             logger.exception("report-only: action %r could not be tracked", policy.action)
     return Decision(outcome=Outcome.ALLOWED, action_code=policy.action, reason="report_only")

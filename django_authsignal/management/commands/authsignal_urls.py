@@ -45,14 +45,16 @@ class Command(BaseCommand):
     def _fail(self, pattern: str, matching: list[Route]) -> None:
         if not matching:
             raise CommandError(f"No route's view name matches {pattern!r}: is it spelt as in the list above?")
-        naked = [route.name for route in matching if not route.policies and not protection.is_exempt(route.view)]
+        naked = [
+            route.name for route in matching if not route.policies and not protection.is_exempt(route.view, route.name)
+        ]
         if naked:
             raise CommandError(f"Without a step-up: {', '.join(naked)}", returncode=UNPROTECTED)
 
 
 def _described(route: Route) -> str:
     if not route.policies:
-        return "exempt" if protection.is_exempt(route.view) else "-"
+        return "exempt" if protection.is_exempt(route.view, route.name) else "-"
     described = []
     for policy in route.policies:
         by_settings = policy == route.policy and not route.is_own
