@@ -74,17 +74,28 @@
     setTimeout(() => { region.textContent = region.dataset[word] || ""; }, 100);
   }
 
+  function make(tag, ...inside) {
+    const made = document.createElement(tag);
+    made.append(...inside);
+    return made;
+  }
+
   function isWeb(url) {
     return Boolean(url) && ["http:", "https:"].includes(new URL(url, location).protocol);
   }
 
   // Shows one refusal. Resolves with the key once approved, with "" to send the request as it was, else with null.
-  function ask({ title, detail, errors = [], challenge_url, enrol_url, status_url, key }) {
+  function ask({ title, detail, errors = [], shown = [], challenge_url, enrol_url, status_url, key }) {
     const dialog = template.content.querySelector("dialog").cloneNode(true);
     const part = (name) => dialog.querySelector(`#step-up-dialog-${name}`);
     part("title").textContent = title;
     part("detail").textContent = detail;
-    part("errors").append(...errors.map((error) => Object.assign(document.createElement("li"), { textContent: error })));
+    part("errors").append(...errors.map((error) => make("li", error)));
+    part("shown").hidden = !shown.length;
+    part("values").append(...shown.map(([label, values]) => {
+      const texts = values.length ? values : [""];
+      return make("div", make("dt", make("bdi", label)), ...texts.map((text) => make("dd", make("bdi", text || part("values").dataset.empty))));
+    }));
     if (isWeb(challenge_url)) part("verify").href = challenge_url;
     if (isWeb(enrol_url)) part("enrol").href = enrol_url;
 
@@ -127,12 +138,16 @@
     });
   }
 
+  const asked = new Set();
   let turn = Promise.resolve();
 
-  // One dialog at a time.
-  function run(problem) {
+  // One dialog at a time, and one a challenge: the twin of a request, from a double click, stays refused.
+  async function run(problem) {
+    const { key } = problem;
+    if (asked.has(key)) return null;
+    if (key) asked.add(key);
     const answer = turn.then(() => ask(problem));
-    turn = answer.catch(() => {});
+    turn = answer.catch(() => {}).then(() => asked.delete(key));
     return answer;
   }
 
