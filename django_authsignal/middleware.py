@@ -117,8 +117,8 @@ def _note_unfinished(request: HttpRequest) -> None:
 
 def _refuses_anyway(request: HttpRequest, view: View) -> bool:
     """Permission first: what the admin turns away, or what anybody may see, is not ours to ask about."""
-    site = getattr(view, "admin_site", None) or getattr(getattr(view, "model_admin", None), "admin_site", None)
-    site = site or getattr(view, "__self__", None)  # the admin's login page is a method of its site
+    of_model: Any = getattr(getattr(view, "model_admin", None), "admin_site", None)
+    site: Any = getattr(view, "admin_site", of_model) or getattr(view, "__self__", None)  # a site's login is its method
     if hasattr(site, "has_permission") and not site.has_permission(request):
         return True
     if is_signed_in(request):

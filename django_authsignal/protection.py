@@ -103,7 +103,7 @@ def routes() -> Iterator[Route]:
     yield from _routes(get_resolver().url_patterns, "", [])
 
 
-def _routes(patterns: list[URLPattern | URLResolver], prefix: str, namespaces: list[str]) -> Iterator[Route]:
+def _routes(patterns: list[URLPattern | URLResolver], prefix: str, namespaces: list[str | None]) -> Iterator[Route]:
     for pattern in patterns:
         path = prefix + str(pattern.pattern)
         if isinstance(pattern, URLResolver):

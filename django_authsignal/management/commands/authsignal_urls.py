@@ -12,6 +12,7 @@ from django_authsignal import protection
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.protection import Route
 
+NOTHING = "-"
 UNPROTECTED = 3
 """Exit code when ``--fail-unprotected`` finds a route."""
 
@@ -45,16 +46,14 @@ class Command(BaseCommand):
     def _fail(self, pattern: str, matching: list[Route]) -> None:
         if not matching:
             raise CommandError(f"No route's view name matches {pattern!r}: is it spelt as in the list above?")
-        naked = [
-            route.name for route in matching if not route.policies and not protection.is_exempt(route.view, route.name)
-        ]
+        naked = [route.name for route in matching if _described(route) == NOTHING]
         if naked:
             raise CommandError(f"Without a step-up: {', '.join(naked)}", returncode=UNPROTECTED)
 
 
 def _described(route: Route) -> str:
     if not route.policies:
-        return "exempt" if protection.is_exempt(route.view, route.name) else "-"
+        return "exempt" if protection.is_exempt(route.view, route.name) else NOTHING
     described = []
     for policy in route.policies:
         by_settings = policy == route.policy and not route.is_own
