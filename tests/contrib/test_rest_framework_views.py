@@ -19,7 +19,7 @@ from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import CreateAPIView, GenericAPIView
-from rest_framework.parsers import JSONParser
+from rest_framework.parsers import FileUploadParser, JSONParser
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.renderers import AdminRenderer, JSONRenderer
 from rest_framework.response import Response
@@ -291,6 +291,43 @@ def test_changed_file_does_not_fit(caller, serve, done):  # T4
     assert_step_up_required(upload(b"two"), ACTION)
     assert done == []
     assert upload(b"one").status_code == 200
+
+
+class Receiving(Gated):
+    """A file that is the whole body."""
+
+    parser_classes = [FileUploadParser]
+
+    def post(self, request):
+        self.done.append(request.data["file"].read())
+        return Response()
+
+
+def send_file(caller, content, headers=None):
+    disposition = {"HTTP_CONTENT_DISPOSITION": "attachment; filename=f.bin"}
+    return caller.send(content, format=None, content_type="application/x-file", headers=headers, **disposition)
+
+
+def test_file_that_is_the_whole_body_is_bound(caller, serve, done):
+    serve(Receiving)
+    headers = caller.verified(send_file(caller, b"one"))
+    assert_step_up_required(send_file(caller, b"two", headers), ACTION)
+    assert send_file(caller, b"one", headers).status_code == 200
+    assert done == [b"one"]
+
+
+def test_file_too_large_to_be_kept_needs_a_bind(caller, serve, settings, done):
+    class Streaming(Receiving):
+        step_up = StepUpPolicy(ACTION, bind=lambda request: {"name": request.headers["Content-Disposition"]})
+
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 5000
+    content = b"x" * 5001
+    serve(Receiving)
+    assert send_file(caller, content).status_code in (400, 500)  # 500 where REST framework has read it before
+    serve(Streaming)
+    headers = caller.verified(send_file(caller, content))
+    assert send_file(caller, content, headers).status_code == 200
+    assert done == [content]
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from django.http import HttpResponse
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.request import Request, is_form_media_type
 
@@ -16,7 +18,7 @@ from django_authsignal.decorators import gate
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.services.decision import Decision, Outcome
 
-__all__ = ["ask", "finds_nobody", "is_made_up", "negotiated_html"]
+__all__ = ["ask", "finds_nobody", "is_made_up", "keep_body", "negotiated_html"]
 
 
 def ask(request: Request, policy: StepUpPolicy, *, as_page: bool) -> tuple[HttpResponse | None, Decision | None]:
@@ -32,6 +34,13 @@ def ask(request: Request, policy: StepUpPolicy, *, as_page: bool) -> tuple[HttpR
     if answer[0] is None and is_held_form:
         _drop_key(request)
     return answer
+
+
+def keep_body(request: HttpRequest) -> None:
+    """Let Django keep what REST framework may consume before the gate binds it; too large a body stays a stream."""
+    if not is_form_media_type(str(request.content_type)):
+        with suppress(RequestDataTooBig):
+            request.body  # noqa: B018
 
 
 def is_made_up(request: Request) -> bool:

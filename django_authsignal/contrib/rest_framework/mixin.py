@@ -20,7 +20,7 @@ from django_authsignal.policy import StepUpPolicy
 from django_authsignal.services import stepup
 from django_authsignal.services.decision import Decision
 
-from .asking import ask, finds_nobody, is_made_up, negotiated_html
+from .asking import ask, finds_nobody, is_made_up, keep_body, negotiated_html
 
 __all__ = ["StepUpAPIMixin"]
 
@@ -62,6 +62,7 @@ class StepUpAPIMixin(APIView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         """Wrap every handler, so that no subclass's ``initial()`` and no renderer gets round the gate."""
+        keep_body(request)
         for method in self.http_method_names:
             if handler := getattr(self, method, None):
                 setattr(self, method, partial(self._behind_the_gate, handler))
