@@ -104,14 +104,15 @@ def check_areas(**kwargs: Any) -> Messages:
     found: Messages = []
     if problem := _problem(protection.protected_patterns):
         return [_error(16, problem, "Correct AUTHSIGNAL_PROTECT.")]
-    if problem := _problem(lambda: app_settings.SIGN_IN_ACTION):
+    if problem := _problem(protection.sign_in_policy):
         return [_error(16, problem, "Correct AUTHSIGNAL_SIGN_IN_ACTION.")]
     action = app_settings.SIGN_IN_ACTION
-    if action and (problem := _problem(lambda: StepUpPolicy(action).resolved())):
-        found.append(_error(16, problem, "Correct AUTHSIGNAL_SIGN_IN_ACTION."))
-    if (action or protection.protected_patterns()) and MIDDLEWARE not in settings.MIDDLEWARE:
-        text = "AUTHSIGNAL_PROTECT and AUTHSIGNAL_SIGN_IN_ACTION do nothing without the middleware."
-        found.append(_error(14, text, f"Add {MIDDLEWARE!r} to MIDDLEWARE, after AuthenticationMiddleware."))
+    if ignored := protection.NOT_OF_A_LOGIN.keys() & app_settings.ACTIONS.get(action, {}).keys():
+        text = f"AUTHSIGNAL_ACTIONS[{action!r}] sets {', '.join(sorted(ignored))}, which a login has not."
+        found.append(_error(16, text, "Remove it: every login is asked about, whatever the request is."))
+    if (action or protection.protected_patterns()) and not _is_in_order(MIDDLEWARE):
+        text = "AUTHSIGNAL_PROTECT and AUTHSIGNAL_SIGN_IN_ACTION do nothing without the middleware, or too early."
+        found.append(_error(14, text, f"Put {MIDDLEWARE!r} behind CsrfViewMiddleware and AuthenticationMiddleware."))
     if action and settings.SESSION_ENGINE.endswith(".signed_cookies"):
         text = "AUTHSIGNAL_SIGN_IN_ACTION needs sessions on the server: an old cookie can be replayed."
         found.append(_error(10, text, "Use another SESSION_ENGINE."))
@@ -169,6 +170,13 @@ def _protected_routes() -> Iterator[tuple[protection.Route, StepUpPolicy]]:
     """Routes with each of their policies; none while AUTHSIGNAL_PROTECT cannot be read, which check_areas tells."""
     if not _problem(protection.protected_patterns):
         yield from ((route, policy) for route in protection.routes() for policy in route.policies)
+
+
+def _is_in_order(ours: str) -> bool:
+    """Whether our middleware is there, and decides after the CSRF check and with a user (T28)."""
+    middleware = list(settings.MIDDLEWARE)
+    earlier = [path for path in middleware if path.endswith((".CsrfViewMiddleware", ".AuthenticationMiddleware"))]
+    return ours in middleware and all(middleware.index(path) < middleware.index(ours) for path in earlier)
 
 
 def _lets_unenrolled_pass(policy: StepUpPolicy) -> bool:

@@ -60,14 +60,18 @@ def gate(
     policy = policy.resolved()
     if not policy.report_only and (own := http.answer_itself(request, policy)):
         return own, None
-    if not policy.protects(str(request.method)) or (policy.when and not policy.when(request)):
+    if not policy.protects(str(request.method)):
+        return None, None
+    if policy.when and not policy.when(request):
+        request.step_up_proof = Proof(policy.action, None, "exempt")  # type: ignore[attr-defined]
         return None, None
     decision = stepup.require(request, policy, bearer=bearer, of_login=of_login)
     if not decision.allowed:
         return http.answer(request, decision), None
     if decision.key:
         drop_key(request)
-    request.step_up_proof = Proof.of(decision)  # type: ignore[attr-defined]
+    if not of_login:  # a login's proof is none for what its first request does
+        request.step_up_proof = Proof.of(decision)  # type: ignore[attr-defined]
     return None, decision
 
 

@@ -14,13 +14,11 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 
 from django_authsignal import connection, http, protection, sessions
-from django_authsignal.conf import app_settings
 from django_authsignal.decorators import gate
 from django_authsignal.exceptions import StepUpRequired
-from django_authsignal.policy import StepUpPolicy
 from django_authsignal.services import stepup
-from django_authsignal.services.decision import Decision, Outcome
-from django_authsignal.services.question import is_signed_in
+from django_authsignal.services.decision import Decision
+from django_authsignal.services.question import is_authenticated, is_signed_in
 
 __all__ = ["StepUpMiddleware"]
 
@@ -85,13 +83,11 @@ def _sign_in(request: HttpRequest, url_name: str | None) -> HttpResponse | None:
 
     The fact is bound to this login: sessions that were open before the setting was switched on have none.
     """
-    action = app_settings.SIGN_IN_ACTION
-    if not action or not request.user.is_authenticated or url_name in LOGOUT_NAMES:
+    policy = protection.sign_in_policy()
+    if policy is None or not is_authenticated(request) or url_name in LOGOUT_NAMES:
         return None
-    if not is_signed_in(request):  # inactive, and let in by a backend; the login page would only lead here again
-        return http.answer(request, Decision(outcome=Outcome.BLOCKED, action_code=action, reason="inactive"))
-    policy, environment = StepUpPolicy(action).resolved(), connection.environment()
-    passed = sessions.sign_in_outcome(request, action, environment)
+    action, environment = policy.action, connection.environment()
+    passed = sessions.sign_in_outcome(request, action, environment) if is_signed_in(request) else ""
     if passed and (passed != "report_only" or policy.report_only):
         return None
     stopped, decision = gate(request, policy, of_login=True)

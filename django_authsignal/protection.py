@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cache, wraps
 from typing import Any, TypeVar, cast
+from urllib.parse import unquote
 
 from asgiref.sync import iscoroutinefunction
 from django.contrib.auth.views import LogoutView
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
-from django.urls import Resolver404, ResolverMatch, URLPattern, URLResolver, get_resolver, resolve
+from django.urls import Resolver404, ResolverMatch, URLPattern, URLResolver, get_resolver, get_script_prefix, resolve
 
 from django_authsignal.conf import app_settings
-from django_authsignal.policy import StepUpPolicy
+from django_authsignal.policy import PolicyArguments, StepUpPolicy
 
-__all__ = ["Route", "is_exempt", "policy_before", "policy_for", "protected_patterns", "routes", "step_up_exempt"]
+__all__ = [
+    "NOT_OF_A_LOGIN",
+    "Route",
+    "is_exempt",
+    "policy_before",
+    "policy_for",
+    "protected_patterns",
+    "routes",
+    "sign_in_policy",
+    "step_up_exempt",
+]
 
 V = TypeVar("V", bound=Callable[..., Any])
 
@@ -78,12 +89,23 @@ def policy_for(view: Callable[..., Any], name: str) -> StepUpPolicy | None:
 
 
 def policy_before(path: str) -> StepUpPolicy | None:
-    """The policy before the page at *path* (a query may follow), unresolved; None for a path of nobody."""
+    """The policy before the page at *path*, as ``get_full_path()`` has it, unresolved; None for a path of nobody."""
+    prefix = get_script_prefix().rstrip("/")
     try:
-        match = resolve(path.partition("?")[0])
+        match = resolve(unquote(path.partition("?")[0].removeprefix(prefix)))
     except Resolver404:
         return None
     return policy_for(match.func, match.view_name)
+
+
+NOT_OF_A_LOGIN: PolicyArguments = {"methods": None, "when": None, "bind": None, "max_age": None, "recheck": False}
+"""Arguments that speak of requests: a login is asked about whatever the request is, once."""
+
+
+def sign_in_policy() -> StepUpPolicy | None:
+    """What every login must pass, resolved; None without ``AUTHSIGNAL_SIGN_IN_ACTION``."""
+    action = app_settings.SIGN_IN_ACTION
+    return replace(StepUpPolicy(action).resolved(), **NOT_OF_A_LOGIN) if action else None
 
 
 @cache

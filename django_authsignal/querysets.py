@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from django_authsignal.claims import Claim
-from django_authsignal.statuses import LIVE, Status
+from django_authsignal.statuses import LIVE
 
 if TYPE_CHECKING:
     from django_authsignal.models import TrackedAction
@@ -64,16 +64,15 @@ class TrackedActionQuerySet(models.QuerySet["TrackedAction"]):
         return rows.first()
 
     def challenge_counts(self, user_pk: Any, now: datetime) -> tuple[int, int]:
-        """How many challenges of this user are open, and how many of the last hour were never passed (T49)."""
-        unpassed = Q(expires_at__isnull=False, approved_at__isnull=True, enforced=True)
+        """How many live rows this user has, and how many challenges of the last hour were never passed (T49)."""
+        live = Q(status__in=LIVE, expires_at__gt=now)
+        unpassed = Q(expires_at__isnull=False, approved_at__isnull=True)
         counts = (
             self.current()
-            .filter(unpassed, user_id=user_pk, created_at__gt=now - timedelta(hours=1))
-            .aggregate(
-                open=models.Count("pk", filter=Q(status=Status.PENDING, expires_at__gt=now)), hour=models.Count("pk")
-            )
+            .filter(user_id=user_pk, enforced=True, created_at__gt=now - timedelta(hours=1))
+            .aggregate(live=models.Count("pk", filter=live), unpassed=models.Count("pk", filter=unpassed))
         )
-        return counts["open"], counts["hour"]
+        return counts["live"], counts["unpassed"]
 
     def ended_for(self, reason: str, user_pk: Any, since: datetime) -> int:
         """How many rows of this user ended for *reason* since then."""

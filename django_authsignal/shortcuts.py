@@ -15,6 +15,7 @@ from django_authsignal.bearers import Bearer
 from django_authsignal.binding import drop_key
 from django_authsignal.exceptions import StepUpRequired
 from django_authsignal.policy import PolicyArguments, StepUpPolicy, policy_of
+from django_authsignal.protection import policy_for
 from django_authsignal.services import stepup
 from django_authsignal.services.pages import sign_page
 from django_authsignal.services.proof import Proof
@@ -117,7 +118,8 @@ def step_up_unlock_url(request: HttpRequest, path: str = "") -> str:
 
 def _known_policy(request: HttpRequest, action: str | StepUpPolicy, arguments: PolicyArguments) -> StepUpPolicy:
     """For an action code alone, the policy of the view that serves *request* if it is about that action."""
-    policy = getattr(request.resolver_match and request.resolver_match.func, "step_up_policy", None)
-    if isinstance(policy, StepUpPolicy) and policy.action == action:
+    match = request.resolver_match
+    policy = policy_for(match.func, match.view_name) if match else None
+    if policy and policy.action == action:
         return policy_of(policy, arguments)
     return policy_of(action, arguments)

@@ -24,7 +24,7 @@ from django_authsignal.client.sealed import Sealed
 from django_authsignal.decorators import gate
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.protection import policy_before, step_up_exempt
-from django_authsignal.services import users
+from django_authsignal.services import stepup, users
 from django_authsignal.services.completion import TOKEN_LIMIT, Result, complete, status
 from django_authsignal.services.pages import signed_page
 from django_authsignal.services.question import is_signed_in
@@ -166,9 +166,10 @@ def manage(request: HttpRequest) -> HttpResponse:
         message = _("What you changed is in force.")
         context = {"title": _("You are back"), "message": message, "home_url": get_script_prefix()}
         return http.page(request, "notice.html", context)
-    stopped, _decision = gate(request, StepUpPolicy(users.MANAGE_ACTION, minimum="challenge"))
-    if stopped:
-        return stopped
+    # Unresolved: neither report-only mode nor AUTHSIGNAL_ACTIONS may let a stolen session in here.
+    decision = stepup.require(request, StepUpPolicy(users.MANAGE_ACTION, minimum="challenge", mode="enforce"))
+    if not decision.allowed:
+        return http.answer(request, decision)
     visit = users.start_managing(request, connection.site_url(request) + request.path)
     if visit.phase is Phase.HOSTED:
         return http.harden(HttpResponseSeeOther(visit.url))

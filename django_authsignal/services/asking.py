@@ -35,8 +35,8 @@ __all__ = ["alarm", "ask", "grant", "observe", "resume", "told", "track"]
 
 logger = logging.getLogger("django_authsignal")
 
-MOST_OPEN = 5
-MOST_UNFINISHED_PER_HOUR = 20
+MOST_LIVE = 5
+MOST_UNPASSED_PER_HOUR = 20
 MOST_BYPASSES_PER_HOUR = 5
 THROTTLE_SECONDS = 600
 RETRY_SECONDS = 10
@@ -49,8 +49,8 @@ Facts = Mapping[str, Any]
 
 def ask(question: Question) -> Decision:
     """Commit a row, track it, and decide by the answer."""
-    unfinished, hour = TrackedAction.objects.challenge_counts(question.claim.user_pk, timezone.now())
-    if unfinished >= MOST_OPEN or hour >= MOST_UNFINISHED_PER_HOUR:
+    live, unpassed = TrackedAction.objects.challenge_counts(question.claim.user_pk, timezone.now())
+    if live >= MOST_LIVE or unpassed >= MOST_UNPASSED_PER_HOUR:
         return question.decided(Outcome.THROTTLED, retry_after=THROTTLE_SECONDS)
     client, payload = connection.get_client(), told(question)
     row = TrackedAction.objects.begin(question.claim, enforced=True)

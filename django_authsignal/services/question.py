@@ -18,7 +18,7 @@ from django_authsignal.models import METHOD_LIMIT, PATH_LIMIT, ROUTE_LIMIT, Trac
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.services.decision import Decision, Outcome
 
-__all__ = ["Bind", "Question", "is_signed_in", "question", "return_path"]
+__all__ = ["Bind", "Question", "is_authenticated", "is_signed_in", "question", "return_path"]
 
 Bind = Collection[str] | Callable[[HttpRequest], Mapping[str, object]] | Mapping[str, object] | None
 
@@ -51,10 +51,14 @@ class Question:
         )
 
 
+def is_authenticated(request: HttpRequest) -> bool:
+    """Whether the request has a user, active or not."""
+    return getattr(getattr(request, "user", None), "is_authenticated", False)
+
+
 def is_signed_in(request: HttpRequest) -> bool:
-    """Whether somebody is: an inactive account counts as nobody, whatever backend let it in (T22, T34)."""
-    user = getattr(request, "user", None)
-    return user is not None and user.is_authenticated and getattr(user, "is_active", True)
+    """Whether somebody is: an inactive account may do nothing, whatever backend let it in (T22, T34)."""
+    return is_authenticated(request) and getattr(request.user, "is_active", True)
 
 
 def question(

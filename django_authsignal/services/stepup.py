@@ -24,7 +24,7 @@ from django_authsignal.policy import ANSWERED_BY_GATE, StepUpPolicy
 from django_authsignal.services import asking
 from django_authsignal.services.completion import Result, validate
 from django_authsignal.services.decision import Decision, Outcome
-from django_authsignal.services.question import Bind, Question, is_signed_in, question
+from django_authsignal.services.question import Bind, Question, is_authenticated, is_signed_in, question
 from django_authsignal.sessions import Window
 from django_authsignal.statuses import LIVE, SKEW, Status
 
@@ -51,7 +51,9 @@ def require(
     if policy.report_only:
         return watch(request, policy, bind, bearer, of_login=of_login)
     if not is_signed_in(request):
-        return Decision(outcome=Outcome.LOGIN, action_code=policy.action, bearer=bearer)
+        # An inactive user whom a backend lets in is not sent to log in: that page would only lead back here.
+        outcome = Outcome.BLOCKED if is_authenticated(request) else Outcome.LOGIN
+        return Decision(outcome=outcome, action_code=policy.action, bearer=bearer)
     if request.method in ANSWERED_BY_GATE:
         return Decision(outcome=Outcome.INVALID, action_code=policy.action)
     try:
