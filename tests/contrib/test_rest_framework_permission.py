@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import transaction
 from drf_spectacular.openapi import AutoSchema
+from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.decorators import api_view, authentication_classes, permission_classes
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import BasePermission, IsAdminUser, IsAuthenticated
@@ -13,8 +14,8 @@ from rest_framework.response import Response
 from rest_framework.schemas.generators import BaseSchemaGenerator
 from rest_framework.test import APIRequestFactory
 
-from django_authsignal import protection
-from django_authsignal.contrib.rest_framework import check, step_up_permission
+from django_authsignal import checks
+from django_authsignal.contrib.rest_framework import step_up_permission
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.testing import assert_step_up_required, assert_tracked
 
@@ -193,7 +194,7 @@ def test_bare_permission_fails_closed_under_atomic_requests(caller, serve, atomi
     answer = caller.send()
     non_atomic = wrap is transaction.non_atomic_requests
     assert answer.status_code == (403 if non_atomic else 500)
-    assert [error.id for error in check(protection.routes())] == ([] if non_atomic else ["authsignal.E017"])
+    assert [error.id for error in checks.check_contrib()] == ([] if non_atomic else ["authsignal.E017"])
     if not non_atomic:
         caller.client.raise_request_exception = True
         with pytest.raises(RuntimeError, match="non_atomic_requests"):
@@ -207,22 +208,33 @@ class TestCheck:
     )
     def test_error_wherever_the_permission_is_within(self, serve, atomic_requests, permission):
         serve(type("View", (Guarded,), {"permission_classes": [permission]}))
-        (error,) = check(protection.routes())
+        (error,) = checks.check_contrib()
         assert (error.id, "'api/'" in error.msg, "StepUpAPIMixin" in error.hint) == ("authsignal.E017", True, True)
 
     def test_error_for_a_permission_beside_the_mixin(self, serve, atomic_requests):
         serve(type("View", (Gated,), {"permission_classes": [ASKS]}))
-        assert [error.id for error in check(protection.routes())] == ["authsignal.E017"]
+        assert [error.id for error in checks.check_contrib()] == ["authsignal.E017"]
 
     def test_error_for_a_permission_given_to_as_view(self, serve, atomic_requests):
         serve(Api.as_view(permission_classes=[ASKS]))
-        assert [error.id for error in check(protection.routes())] == ["authsignal.E017"]
+        assert [error.id for error in checks.check_contrib()] == ["authsignal.E017"]
 
     @pytest.mark.parametrize("permission", [IsAuthenticated, IsAuthenticated & IsAdminUser, BasePermission])
     def test_nothing_about_other_permissions(self, serve, atomic_requests, permission):
         serve(type("View", (Guarded,), {"permission_classes": [permission]}))
-        assert check(protection.routes()) == []
+        assert checks.check_contrib() == []
+
+    @pytest.mark.parametrize("view", [Gated, Guarded])
+    def test_warning_for_sessions_without_a_csrf_check(self, serve, db, view):  # T28
+        class Forgeable(SessionAuthentication):
+            def enforce_csrf(self, request):
+                pass
+
+        serve(type("View", (view,), {"authentication_classes": [TokenAuthentication, Forgeable]}))
+        assert [warning.id for warning in checks.check_contrib()] == ["authsignal.W017"]
+        serve(type("Open", (Api,), {"authentication_classes": [Forgeable]}))
+        assert checks.check_contrib() == []
 
     def test_nothing_without_atomic_requests(self, serve, db):
         serve(Guarded)
-        assert check(protection.routes()) == []
+        assert checks.check_contrib() == []
