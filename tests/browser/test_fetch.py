@@ -24,6 +24,12 @@ def page(visit):
     return visit("/fetch/")
 
 
+def test_page_has_the_policies_under_which_all_this_is_proved(page):
+    headers = page.reload().headers
+    assert headers["content-security-policy"].startswith("default-src 'self';")
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+
+
 def test_challenged_request_is_sent_again_and_pays_once(page, paid):
     pay(page, 5000)
     verify(page)
