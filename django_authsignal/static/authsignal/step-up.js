@@ -94,7 +94,8 @@
     part("shown").hidden = !shown.length;
     part("values").append(...shown.map(([label, values]) => {
       const texts = values.length ? values : [""];
-      return make("div", make("dt", make("bdi", label)), ...texts.map((text) => make("dd", make("bdi", text || part("values").dataset.empty))));
+      const told = texts.map((text) => make("dd", make("bdi", text || part("values").dataset.empty)));
+      return make("div", make("dt", make("bdi", label)), ...told);
     }));
     if (isWeb(challenge_url)) part("verify").href = challenge_url;
     if (isWeb(enrol_url)) part("enrol").href = enrol_url;
@@ -104,7 +105,9 @@
       let answer = null, said = state === "told" ? "" : "cancelled", stop = () => {};
 
       function show(word) {
-        for (const node of dialog.querySelectorAll("[data-for]")) node.hidden = !node.dataset.for.split(" ").includes(word);
+        for (const node of dialog.querySelectorAll("[data-for]")) {
+          node.hidden = !node.dataset.for.split(" ").includes(word);
+        }
         dialog.dataset.state = word;
         part("live").textContent = part("live").dataset[word] || "";
       }
@@ -164,7 +167,7 @@
   }
 
   // As window.fetch, but asks for a step-up where one is needed and then sends the request again.
-  // Answers with the refusal when there was none. Rejects as fetch does; TypeError for bodies that can be sent only once.
+  // Answers with the refusal if it stays one. Rejects as fetch does; TypeError for a body that can be sent only once.
   async function send(input, options = {}) {
     const once = input instanceof Request && !["GET", "HEAD"].includes(input.method);
     if (once || options.body instanceof ReadableStream) {
