@@ -110,15 +110,15 @@ def test_single_use_area_on_cookie_sessions_is_fine(settings):
     assert found("E010") == []
 
 
-@pytest.mark.parametrize("before", ["django.middleware.csrf.CsrfViewMiddleware"])
-def test_middleware_that_decides_before_the_csrf_check_is_E014(settings, before):  # noqa: N802 - T28
-    """Whoever decides first would let another site's form start challenges."""
+@pytest.mark.parametrize("name", ["csrf.CsrfViewMiddleware", "auth.middleware.AuthenticationMiddleware"])
+def test_middleware_that_decides_too_early_is_E014(settings, name):  # noqa: N802 - T28
+    """Whoever decides before the CSRF check lets another site's form start challenges."""
     settings.AUTHSIGNAL_PROTECT = AREA
     others = [each for each in settings.MIDDLEWARE if each != MIDDLEWARE]
-    others.insert(others.index(before), MIDDLEWARE)
-    settings.MIDDLEWARE = others
+    (place,) = [place for place, each in enumerate(others) if each.endswith(name)]
+    settings.MIDDLEWARE = [*others[:place], MIDDLEWARE, *others[place:]]
     (text,) = found("E014")
-    assert before in text
+    assert name.rpartition(".")[2] in text
 
 
 def test_good_project_is_silent(settings):

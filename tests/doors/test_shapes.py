@@ -56,7 +56,7 @@ def test_request_of_any_shape_is_not_run_again(client, done, door, shape):
     assert (len(done), statuses()) == (1, ["spent", "pending"])
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("shape", [SHAPES["query"], SHAPES["file"], SHAPES["json"]], ids=["query", "file", "json"])
 def test_async_view_runs_once_on_what_was_sent(any_client, done, door, shape):
     stopped = send(any_client, ASYNC_DOORS[door], shape)
     assert_step_up_required(stopped, "act")
@@ -66,12 +66,11 @@ def test_async_view_runs_once_on_what_was_sent(any_client, done, door, shape):
     assert (done, statuses()) == ([shape.seen], ["spent"])
 
 
-@pytest.mark.parametrize("shape", ["get", "file", "json"])
-def test_sync_view_under_asgi_runs_once_on_what_was_sent(aclient, done, door, shape):
-    stopped = send(aclient, DOORS[door], SHAPES[shape])
+def test_sync_view_under_asgi_runs_once_on_what_was_sent(aclient, done, door):
+    stopped = send(aclient, DOORS[door], SHAPES["file"])
     passed(aclient, stopped)
-    assert resume(aclient, DOORS[door], SHAPES[shape], stopped).content == b"done"
-    assert done == [SHAPES[shape].seen]
+    assert resume(aclient, DOORS[door], SHAPES["file"], stopped).content == b"done"
+    assert done == [SHAPES["file"].seen]
 
 
 @pytest.mark.parametrize("door", ["decorator", "mixin", "PROTECT", "require_step_up"], indirect=True)
@@ -83,6 +82,7 @@ def test_approval_of_one_shape_serves_no_other(client, done, door, shape, other)
     assert done == []
 
 
+@pytest.mark.parametrize("door", ["decorator", "mixin", "PROTECT", "require_step_up"], indirect=True)
 def test_file_that_was_swapped_is_not_the_file_that_was_approved(client, done, door):  # T4
     stopped = send(client, DOORS[door], SHAPES["file"])
     passed(client, stopped)

@@ -142,6 +142,12 @@ def test_form_sent_by_a_pending_session_is_not_lost(client, done):
     assert len(done) == 1
 
 
+@pytest.mark.parametrize("central", [{"methods": ["POST"]}, {"when": bool}, {"max_age": 1}, {"bind": ["amount"]}])
+def test_central_setting_about_requests_opens_no_login(client, done, settings, central):
+    settings.AUTHSIGNAL_ACTIONS = {"signIn": central}
+    assert [client.get("/plain/").status_code, client.post("/plain/").status_code, done] == [302, 403, []]
+
+
 # Any login
 
 
