@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
-import json
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from io import BytesIO
-from math import isfinite
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from django_authsignal.digests import digests
+from django_authsignal.values import folded, named_values
 
 __all__ = [
     "KEY_FIELD",
@@ -33,7 +29,6 @@ __all__ = [
     "is_form",
     "named_key",
     "route_of",
-    "wire",
 ]
 
 KEY_FIELD = "_step_up_key"
@@ -61,18 +56,21 @@ class Binding:
 def bind_request(
     request: HttpRequest, bind: Collection[str] | Callable[[HttpRequest], Values] | Values | None
 ) -> Binding:
-    """Bind *request* to the named values, to a function's mapping, to a mapping, or (None) to everything it carries.
+    """Bind *request* to everything it carries, or to the mapping that a function returned or a caller gave.
 
-    A name that starts with an underscore is bound, but neither shown nor sent.
+    Names choose what of it the user sees and the rules get; whatever else was sent stays bound, because a gate that
+    read it otherwise than the view does must not let anything through. In a mapping, a name that starts with an
+    underscore is bound, but neither shown nor sent.
 
-    Raises ValidationError when a named value is absent or stands in more than one place; nothing was tracked then.
+    Raises ValidationError when a named value cannot be read for certain; nothing was tracked then.
     """
     chosen = {} if bind is None else _chosen(request, bind)
-    content = list(_content(request)) if bind is None else chosen
+    narrowed = callable(bind) or isinstance(bind, Mapping)
+    content = [chosen] if narrowed else [chosen, *_content(request)]
     match = request.resolver_match
     kwargs = {name: str(value) for name, value in match.kwargs.items()} if match else {}
     args = [str(value) for value in match.args] if match else []
-    parts = [route_of(request), args, kwargs, request.method, bind is None, content]
+    parts = [route_of(request), args, kwargs, request.method, narrowed, content]
     try:
         return Binding(digests("binding", parts), {name: chosen[name] for name in chosen if name[:1] != "_"})
     except UnicodeEncodeError as error:
@@ -103,27 +101,6 @@ def named_key(request: HttpRequest) -> uuid.UUID | None:
         return None
 
 
-def wire(value: object) -> Any:
-    """A bound or custom value as the service gets it: numbers stay numbers, dates and ids become text.
-
-    Raises TypeError for other types and ValueError for what JSON cannot hold.
-    """
-    match value:
-        case None | bool() | int() | str():
-            return value
-        case float() | Decimal():
-            if not isfinite(value):
-                raise ValueError(f"{value} is no number that JSON can hold")
-            return value
-        case dt.date() | dt.time() | uuid.UUID() | Promise():
-            return str(value)
-        case list() | tuple():
-            return [wire(item) for item in value]
-        case Mapping():
-            return {str(name): wire(item) for name, item in value.items()}
-    raise TypeError(f"a {type(value).__name__} cannot be sent: use text, numbers, dates, UUIDs, lists or mappings.")
-
-
 def content_of(request: HttpRequest) -> str:
     """A digest of everything that *request* carries, for a bind function that shows some of it and binds all."""
     return digests("content", list(_content(request)))[0]
@@ -144,12 +121,15 @@ def _content(request: HttpRequest) -> Iterator[object]:
     yield request.content_type
     parsed = _parsed_form(request)
     if parsed is None:
+        yield sorted((request.content_params or {}).items())  # a charset changes what a body says
         yield hashlib.sha256(request.body).digest()
         return
+    if request.content_type == "application/x-www-form-urlencoded" and request.body.lstrip()[:1] in (b"{", b"["):
+        yield hashlib.sha256(request.body).digest()  # no browser's form, and a view may well read it as JSON
     fields, uploads = parsed
     # A view reads fields by name, so only the order within a name means anything.
     yield sorted(
-        [name, [_folded(value) for value in values]] for name, values in fields.lists() if name not in NOT_CONTENT
+        [name, [folded(value) for value in values]] for name, values in fields.lists() if name not in NOT_CONTENT
     )
     yield sorted([name, [_file(file) for file in files]] for name, files in uploads.lists())
 
@@ -169,17 +149,13 @@ def _parsed_form(request: HttpRequest) -> tuple[Any, Any] | None:
     return None
 
 
-def _folded(text: object) -> str:
-    """A browser turns every line end into CRLF when it sends a form again."""
-    return str(text).replace("\r\n", "\n").replace("\r", "\n")
-
-
 def _file(file: UploadedFile[Any]) -> list[object]:
     digest = hashlib.sha256()
     for chunk in file.chunks():
         digest.update(chunk)
     file.seek(0)  # the view reads it from the start
-    return [file.name, file.content_type, digest.digest()]
+    extra = {name: str(value) for name, value in (file.content_type_extra or {}).items()}
+    return [file.name, file.content_type, file.charset, extra, digest.digest()]
 
 
 def _chosen(request: HttpRequest, bind: Collection[str] | Callable[[HttpRequest], Values] | Values) -> Values:
@@ -187,48 +163,4 @@ def _chosen(request: HttpRequest, bind: Collection[str] | Callable[[HttpRequest]
         return dict(bind(request))
     if isinstance(bind, Mapping):
         return dict(bind)
-    sources = _sources(request)
-    return {name: _only_value(name, sources) for name in bind}
-
-
-def _sources(request: HttpRequest) -> list[Mapping[str, object]]:
-    """Where a named value may stand, each as name -> value (a list where it was repeated)."""
-    match = request.resolver_match
-    form = {name: [_folded(value) for value in values] for name, values in request.POST.lists()}
-    query = dict(request.GET.lists())
-    return [_one_or_many(form), _one_or_many(query), _json_body(request), match.kwargs if match else {}]
-
-
-def _one_or_many(lists: Mapping[str, list[Any]]) -> dict[str, object]:
-    return {name: values[0] if len(values) == 1 else values for name, values in lists.items()}
-
-
-def _json_body(request: HttpRequest) -> Mapping[str, object]:
-    media_type = str(request.content_type)
-    if not (media_type == "application/json" or media_type.endswith("+json")) or not request.body:
-        return {}
-    try:
-        body = json.loads(request.body, parse_float=Decimal, parse_constant=_no_constants, object_pairs_hook=_no_twins)
-    except (ValueError, ArithmeticError, RecursionError) as error:
-        raise ValidationError(_("The request's JSON could not be read.")) from error
-    return body if isinstance(body, Mapping) else {}
-
-
-def _no_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Parsers disagree on which of two equal names counts, so such a body is refused."""
-    names = dict(pairs)
-    if len(names) != len(pairs):
-        raise ValueError("a name stands twice")
-    return names
-
-
-def _no_constants(word: str) -> None:
-    raise ValueError(f"{word} is no JSON number")
-
-
-def _only_value(name: str, sources: list[Mapping[str, object]]) -> object:
-    found = [source[name] for source in sources if name in source]
-    if len(found) != 1:
-        text = _("“%(name)s” is missing.") if not found else _("“%(name)s” was sent in more than one place.")
-        raise ValidationError(text % {"name": name})
-    return found[0]
+    return named_values(request, bind)

@@ -107,7 +107,8 @@ def check_areas(**kwargs: Any) -> Messages:
     if problem := _problem(protection.sign_in_policy):
         return [_error(16, problem, "Correct AUTHSIGNAL_SIGN_IN_ACTION.")]
     action = app_settings.SIGN_IN_ACTION
-    if ignored := protection.NOT_OF_A_LOGIN.keys() & app_settings.ACTIONS.get(action, {}).keys():
+    overrides = {} if _problem(lambda: app_settings.ACTIONS) else app_settings.ACTIONS
+    if ignored := protection.NOT_OF_A_LOGIN.keys() & overrides.get(action, {}).keys():
         text = f"AUTHSIGNAL_ACTIONS[{action!r}] sets {', '.join(sorted(ignored))}, which a login has not."
         found.append(_error(16, text, "Remove it: every login is asked about, whatever the request is."))
     if (action or protection.protected_patterns()) and not _is_in_order(MIDDLEWARE):

@@ -6,6 +6,7 @@ that what the user typed is not lost.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, TypeVar
 from unicodedata import bidirectional, category
 from urllib.parse import urlsplit, urlunsplit
@@ -16,7 +17,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.shortcuts import render, resolve_url
 from django.urls import get_script_prefix, reverse
 from django.utils.cache import patch_cache_control, patch_vary_headers
-from django.utils.formats import localize
+from django.utils.formats import localize, number_format
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
@@ -188,8 +189,16 @@ def _shown(decision: Decision) -> list[tuple[str, list[str]]]:
 
 def _visible(value: object) -> str:
     """One value as text; characters that hide or turn the reading order round are spelt out: nothing is disguised."""
-    text = (_("Yes") if value else _("No")) if isinstance(value, bool) else str(localize(value))
+    text = _told(value)
     return "".join(f"⟨U+{ord(char):04X}⟩" if _disguises(char) else char for char in text)
+
+
+def _told(value: object) -> str:
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    if isinstance(value, Decimal | float):  # an amount; an int may be a number of something, such as an account
+        return number_format(value, use_l10n=True, force_grouping=True)
+    return str(localize(value))
 
 
 def _disguises(char: str) -> bool:

@@ -15,7 +15,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from django_authsignal import attributes, connection, sessions, signals
-from django_authsignal.binding import wire
 from django_authsignal.client import (
     AuthsignalError,
     Client,
@@ -30,6 +29,7 @@ from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.services.decision import Decision, Outcome
 from django_authsignal.services.question import Question
 from django_authsignal.statuses import Status
+from django_authsignal.values import wire
 
 __all__ = ["alarm", "ask", "grant", "observe", "resume", "told", "track"]
 

@@ -1,0 +1,98 @@
+"""Values of a request, read by name for certain or not at all, and values as the service gets them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import uuid
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+from math import isfinite
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+__all__ = ["folded", "named_values", "wire"]
+
+UTF8 = ("", "utf-8", "utf8", "us-ascii")
+
+
+def named_values(request: HttpRequest, names: Collection[str]) -> dict[str, object]:
+    """The single value of each name, wherever in form, query, JSON body or URL a view could read it.
+
+    Raises ValidationError for a name that is absent, stands in two places or twice in one, or holds several values,
+    and for a body that cannot be read: a view may read it in a way of its own, and must not see what we did not.
+    """
+    match = request.resolver_match
+    form, query = dict(request.POST.lists()), dict(request.GET.lists())
+    singles = [_json_body(request, is_form=bool(form)), match.kwargs if match else {}]
+    return {name: _single(name, [form, query], singles) for name in names}
+
+
+def folded(text: object) -> str:
+    """*text* with plain line ends: a browser turns every one into CRLF when it sends a form again."""
+    return str(text).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def wire(value: object) -> Any:
+    """A bound or custom value as the service gets it: numbers stay numbers, dates and ids become text.
+
+    Raises TypeError for other types and ValueError for what JSON cannot hold.
+    """
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float() | Decimal():
+            if not (value.is_finite() if isinstance(value, Decimal) else isfinite(value)):
+                raise ValueError(f"{value} is no number that JSON can hold")
+            return value
+        case dt.date() | dt.time() | uuid.UUID() | Promise():
+            return str(value)
+        case list() | tuple():
+            return [wire(item) for item in value]
+        case Mapping():
+            return {str(name): wire(item) for name, item in value.items()}
+    raise TypeError(f"a {type(value).__name__} cannot be sent: use text, numbers, dates, UUIDs, lists or mappings.")
+
+
+def _single(name: str, multiples: list[dict[str, list[Any]]], singles: list[Mapping[str, object]]) -> object:
+    found = [folded(value) for source in multiples for value in source.get(name, ())]
+    found += [source[name] for source in singles if name in source]  # type: ignore[misc]
+    if not found:
+        raise ValidationError(_("“%(name)s” is missing.") % {"name": name})
+    if len(found) > 1:
+        raise ValidationError(_("“%(name)s” was sent more than once.") % {"name": name})
+    value: object = found[0]
+    if isinstance(value, list | tuple | Mapping):
+        raise ValidationError(_("“%(name)s” must be a single value.") % {"name": name})
+    return value
+
+
+def _json_body(request: HttpRequest, *, is_form: bool) -> Mapping[str, object]:
+    """The members of a JSON object, whatever the media type says: a view may not look at that either."""
+    if request.content_type == "multipart/form-data" or not request.body:
+        return {}
+    if not is_form and (request.content_params or {}).get("charset", "").lower() not in UTF8:
+        raise ValidationError(_("The request's body must be UTF-8."))
+    try:
+        body = json.loads(request.body, parse_float=Decimal, parse_constant=_no_constants, object_pairs_hook=_no_twins)
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        if is_form and not any(mark in request.body for mark in (b"{", b'"', b"\0")):
+            return {}
+        raise ValidationError(_("The request's body could not be read.")) from error
+    return body if isinstance(body, Mapping) else {}
+
+
+def _no_twins(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Parsers disagree on which of two equal names counts, so such a body is refused."""
+    names = dict(pairs)
+    if len(names) != len(pairs):
+        raise ValueError("a name stands twice")
+    return names
+
+
+def _no_constants(word: str) -> None:
+    raise ValueError(f"{word} is no JSON number")
