@@ -21,9 +21,11 @@ class AuthsignalConfig(AppConfig):
     def ready(self) -> None:
         """Register checks and receivers; raise ImproperlyConfigured for a sandbox outside DEBUG (T48)."""
         from django_authsignal import connection, receivers
-        from django_authsignal.checks import CHECKS
+        from django_authsignal.checks import CHECKS, DEPLOYMENT_CHECKS
 
         for check in CHECKS:
             checks.register(check, "authsignal")
+        for check in DEPLOYMENT_CHECKS:
+            checks.register(check, "authsignal", deploy=True)
         user_logged_in.connect(receivers.note_login, dispatch_uid="django_authsignal.login")
         connection.refuse_stray_sandbox()
