@@ -175,7 +175,7 @@ def _status_url(decision: Decision) -> str:
 
 
 def _details(decision: Decision) -> list[str]:
-    reason = REASONS.get(decision.reason)
+    reason = REASONS.get(decision.reason) if decision.outcome is Outcome.BLOCKED else None
     return [_visible(detail) for detail in (*decision.details, *([reason] if reason else []))]
 
 
@@ -184,6 +184,7 @@ def _shown(decision: Decision) -> list[tuple[str, list[str]]]:
     return [
         (label_of(name), [_visible(item) for item in (value if isinstance(value, list | tuple) else [value])])
         for name, value in decision.values.items()
+        if value not in ("", None)
     ]
 
 

@@ -70,17 +70,22 @@ def fetch(request: HttpRequest) -> HttpResponse:
     return render(request, "bank/fetch.html")
 
 
-@step_up_required("withdrawFunds", bind=["amount", "payee"], methods=["POST"])
+def payment_terms(request: HttpRequest) -> dict[str, object]:
+    """The terms as the view will read them: what the rules see and what is paid are the same cleaned values."""
+    try:
+        form = TransferForm(json.loads(request.body), account=request.user.account)
+    except (ValueError, AttributeError) as error:
+        raise ValidationError("This is no JSON.") from error
+    if not form.is_valid():
+        raise ValidationError(form.errors.as_data())
+    return form.cleaned_data
+
+
+@step_up_required("withdrawFunds", bind=payment_terms, methods=["POST"])
 def quick_payment(request: HttpRequest) -> JsonResponse:
     """JSON in, JSON out."""
     try:
-        form = TransferForm(json.loads(request.body), account=request.user.account)
-    except (ValueError, AttributeError):
-        return JsonResponse({"error": "This is no JSON."}, status=400)
-    if not form.is_valid():
-        return JsonResponse({"error": form.errors}, status=400)
-    try:
-        paid = request.user.account.pay(**form.cleaned_data)
+        paid = request.user.account.pay(**payment_terms(request))
     except InsufficientFundsError:
         return JsonResponse({"error": "Your balance is too low."}, status=409)
     return JsonResponse({"paid": paid.amount, "payee": paid.payee})

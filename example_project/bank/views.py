@@ -29,7 +29,7 @@ def transfer_terms(request: HttpRequest) -> dict[str, object]:
     form = TransferForm(request.POST, account=request.user.account)
     if not form.is_valid():
         raise ValidationError(form.errors.as_data())
-    return {"amount": form.cleaned_data["amount"], "payee": form.cleaned_data["payee"]}
+    return form.cleaned_data
 
 
 @login_required

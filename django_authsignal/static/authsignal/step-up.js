@@ -5,7 +5,7 @@
   const script = document.currentScript;
   const HEADER = "Authsignal-Step-Up";
   const PROBLEM = "application/problem+json";
-  const ENDS = ["approved", "refused", "expired", "spent"];
+  const ENDS = ["approved", "enrolled", "refused", "expired", "spent"];
 
   // Tells done(word) how a challenge ended; the function it returns gives up waiting.
   // The word comes from BroadcastChannel and the status URL only: COOP may cut a pop-up's `closed` and `opener`.
@@ -40,7 +40,9 @@
     function wake() {
       sleep();
       channel = new BroadcastChannel("authsignal-step-up");
-      channel.onmessage = ({ data }) => data && key && data.key === key ? end(data.result) : poll();
+      // Who waits for an enrolment has no status to ask.
+      const mine = (data) => data && (url ? key && data.key === key : data.result === "enrolled");
+      channel.onmessage = ({ data }) => mine(data) ? end(data.result) : poll();
       poll();
     }
     addEventListener("pagehide", sleep, { signal });
