@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test import AsyncClient, Client
 
-from . import views
-
-# The fixtures that journeys have too.
+# The fixture that journeys have too.
 from tests.journeys.conftest import clock as clock
-from tests.journeys.conftest import edge as edge
+
+from . import views
 
 
 @pytest.fixture(autouse=True)
@@ -28,10 +28,8 @@ def done():
 
 @pytest.fixture
 def client(alice):
-    """Alice's browser, a minute after she signed in."""
-    browser = Client()
-    browser.force_login(alice)
-    return browser
+    """The browser in which Alice has just signed in."""
+    return browser_of(alice)
 
 
 @pytest.fixture
@@ -63,8 +61,6 @@ def atomic_requests():
 @pytest.fixture
 def boss(db):
     """Somebody whom the admin lets in."""
-    from django.contrib.auth import get_user_model
-
     return get_user_model().objects.create_superuser("boss", "boss@bank.example", "boss")
 
 

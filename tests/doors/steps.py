@@ -82,7 +82,7 @@ def send(client: Any, path: str, shape: Shape, key: Any = None, **extra: Any) ->
 
 
 def resume(client: Any, path: str, shape: Shape, stopped: Any) -> Any:
-    """After the challenge is passed: a browser presses Continue or is led back; a script sends again, naming the row."""
+    """After the challenge: a browser presses Continue or is led back; a script sends again, naming the row."""
     if not shape.is_form:
         return send(client, path, shape, None if shape.method == "GET" else stopped.step_up.key)
     form = Form(stopped)

@@ -65,7 +65,9 @@ def test_path_that_looks_like_the_pattern_is_not_protected(client, done, path):
     assert statuses() == []
 
 
-@pytest.mark.parametrize("pattern", ["/area/*", "area/*", "/area/one/", "one", "area", "AREA:*", "area:o", "*.act", "area:one/"])
+@pytest.mark.parametrize(
+    "pattern", ["/area/*", "area/*", "/area/one/", "one", "area", "AREA:*", "area:o", "*.act", "area:one/"]
+)
 def test_pattern_that_is_no_name_protects_nothing(client, done, settings, pattern):
     settings.AUTHSIGNAL_PROTECT = {pattern: {"action": "act"}}
     assert client.get("/area/one/").content == b"done"

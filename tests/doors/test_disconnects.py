@@ -1,4 +1,4 @@
-"""A client that leaves a real ASGI server halfway: at most one effect, none unapproved, and the history says it (T36)."""
+"""A client leaves a real ASGI server halfway: at most one effect, none unapproved, and the history says so (T36)."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def path(request, store):
     return path
 
 
-def until(condition, seconds=5.0):
+def until(condition, seconds=3.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never came to that"
@@ -127,7 +127,11 @@ def approve(visitor, path, form=None):
     """Pass the challenge of this very request as the hosted page would; the row's key."""
     assert visitor.post(path, form)[0] == 403
     row = TrackedAction.objects.get()
-    facts = {"remote_state": "CHALLENGE_SUCCEEDED", "remote_state_at": row.created_at, "remote_state_source": "validate"}
+    facts = {
+        "remote_state": "CHALLENGE_SUCCEEDED",
+        "remote_state_at": row.created_at,
+        "remote_state_source": "validate",
+    }
     assert row.approve(facts, row.created_at, row.expires_at - row.created_at)
     return str(row.idempotency_key)
 

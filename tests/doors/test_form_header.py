@@ -1,4 +1,4 @@
-"""`Authsignal-Form: true`: the script sent a form by fetch, and must navigate itself instead of following a redirect."""
+"""`Authsignal-Form: true`: a script sent the form, and must navigate itself instead of following a redirect."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def test_location_of_what_is_no_redirect_stays(client, status):
     assert (response.has_header("Authsignal-Location"), response.content) == (False, b"made")
 
 
-@pytest.mark.parametrize("header", [{}, {"Authsignal-Form": ""}, {"Authsignal-Form": "false"}, {"Authsignal-Form": "1"}])
+@pytest.mark.parametrize(
+    "header", [{}, {"Authsignal-Form": ""}, {"Authsignal-Form": "false"}, {"Authsignal-Form": "1"}]
+)
 def test_browser_is_redirected_as_ever(any_client, header):
     response = answered(any_client, "post", "/go/302/", headers=header)
     assert (response.status_code, response["Location"]) == (302, "/plain/?next=1")

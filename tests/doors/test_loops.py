@@ -10,7 +10,7 @@ from tests.journeys.steps import statuses
 from .conftest import browser_of
 from .steps import follow
 
-RESULTS = ["approve", "wrong_code", "fail", "quit"]
+RESULTS = ["approve", "fail", "quit"]
 HOSTILE = ["Forgetful", "ForgetfulAfter", "ForgetfulAlways"]
 
 
@@ -34,7 +34,7 @@ def forgetful(request, settings):
 
 
 @pytest.mark.parametrize("result", RESULTS)
-@pytest.mark.parametrize("path", ["/plain/", "/plain/async/", "/sign-in/"])
+@pytest.mark.parametrize("path", ["/plain/", "/sign-in/"])
 def test_honest_browser_ends_on_a_page(client, done, door, result, path):
     landed = follow(client, client.get(path), result)
     assert landed.status_code == (200 if result == "approve" else 403)
@@ -43,9 +43,9 @@ def test_honest_browser_ends_on_a_page(client, done, door, result, path):
 
 @pytest.mark.parametrize("result", RESULTS)
 def test_browser_whose_session_forgets_ends_on_a_page(client, done, door, forgetful, result):
-    for _ in range(4):
+    for _ in range(2):
         landed = follow(client, client.get("/plain/"), result)
-        assert landed.status_code in (200, 403, 429, 503)
+        assert landed.status_code in (200, 403, 429)
     assert result == "approve" or done == []
 
 

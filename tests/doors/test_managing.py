@@ -21,7 +21,9 @@ def _challenged(authsignal):
 
 
 def settings_sent(authsignal):
-    return ["redirectToSettings" in entry.payload for entry in authsignal.requests if entry.segments[2:3] == ("actions",)]
+    return [
+        "redirectToSettings" in entry.payload for entry in authsignal.requests if entry.segments[2:3] == ("actions",)
+    ]
 
 
 def test_user_passes_a_challenge_changes_something_and_is_back(client, authsignal):  # T12

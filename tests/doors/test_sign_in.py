@@ -111,7 +111,8 @@ def test_passed_session_costs_no_query(client, done, django_assert_max_num_queri
 @pytest.mark.parametrize("state", ["BLOCK", "REVIEW_REQUIRED", "CHALLENGE_SUCCEEDED", "NEWLY_INVENTED"])
 def test_login_that_is_not_allowed_reaches_nothing(client, done, authsignal, state):
     authsignal.answer("signIn", state)
-    assert [client.get(path).status_code // 100 for path in REACHABLE] == [4 if state[0] in "BR" else 5] * len(REACHABLE)
+    refusal = 403 if state in ("BLOCK", "REVIEW_REQUIRED") else 502
+    assert {client.get(path).status_code for path in REACHABLE} == {refusal}
     assert done == []
 
 
@@ -223,7 +224,8 @@ def test_script_is_told_in_json(client, done, path):
 def test_script_passes_and_sends_again(client, done):
     stopped = client.post("/plain/", {"amount": 5}, "application/json")
     complete_step_up(client, stopped)
-    again = client.post("/plain/", {"amount": 5}, "application/json", headers={"Authsignal-Step-Up": stopped.json()["key"]})
+    named = {"Authsignal-Step-Up": stopped.json()["key"]}
+    again = client.post("/plain/", {"amount": 5}, "application/json", headers=named)
     assert (again.content, len(done), done[0]["json"]) == (b"done", 1, {"amount": 5})
 
 

@@ -52,6 +52,7 @@ def door(request, settings, authsignal):
 
 @pytest.fixture
 def tripping(alice):
+    """Alice's browser, which shows error pages."""
     browser = Client(raise_request_exception=False)
     browser.force_login(alice)
     return browser
@@ -115,4 +116,3 @@ def test_audit_trail_is_kept_under_atomic_requests(client, done, authsignal):
     """`track()` is called in views, and so in their transaction: it must record there too."""
     assert client.post("/audited/").content == b"done"
     assert [entry.segments[-1] for entry in authsignal.requests] == ["looked"]
-

@@ -15,7 +15,15 @@ from django.views import View
 from django_authsignal.mixins import StepUpRequiredMixin
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.protection import step_up_exempt
-from django_authsignal.shortcuts import Proof, arequire_step_up, atrack, proof_of, require_step_up, step_up_status, track
+from django_authsignal.shortcuts import (
+    Proof,
+    arequire_step_up,
+    atrack,
+    proof_of,
+    require_step_up,
+    step_up_status,
+    track,
+)
 
 DONE: list[Any] = []
 """What each view that ran was given, oldest first."""
