@@ -20,7 +20,7 @@ from django_authsignal.services import stepup
 from django_authsignal.services.decision import Decision
 from django_authsignal.services.proof import Proof
 
-__all__ = ["gate", "step_up_exempt", "step_up_required"]
+__all__ = ["gate", "let_on", "note_unfinished", "step_up_exempt", "step_up_required"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -55,9 +55,8 @@ def gate(
 ) -> tuple[HttpResponse | None, Decision | None]:
     """All thinking, sync: the response that stops *request*, or the decision that let it go on (None: not asked).
 
-    *of_login*: the action is the login that the session stands on, not this request.
+    *policy* is resolved. *of_login*: the action is the login that the session stands on, not this request.
     """
-    policy = policy.resolved()
     if not policy.report_only and (own := http.answer_itself(request, policy)):
         return own, None
     if not policy.protects(str(request.method)):
@@ -68,11 +67,26 @@ def gate(
     decision = stepup.require(request, policy, bearer=bearer, of_login=of_login)
     if not decision.allowed:
         return http.answer(request, decision), None
+    if not of_login:  # a login's proof is none for what its first request does
+        let_on(request, decision)
+    return None, decision
+
+
+def let_on(request: HttpRequest, decision: Decision) -> Proof:
+    """Leave on *request* what allowed it: the proof for its operation, and the decision until its view is done."""
     if decision.key:
         drop_key(request)
-    if not of_login:  # a login's proof is none for what its first request does
-        request.step_up_proof = Proof.of(decision)  # type: ignore[attr-defined]
-    return None, decision
+    proof = Proof.of(decision)
+    request.step_up_proof = proof  # type: ignore[attr-defined]
+    request._authsignal_decision = decision  # type: ignore[attr-defined]
+    return proof
+
+
+def note_unfinished(request: HttpRequest) -> None:
+    """Note, once, that what was allowed was spent although the view did not finish (K7, T36)."""
+    decision = vars(request).pop("_authsignal_decision", None)
+    if decision:
+        stepup.unfinished(decision)
 
 
 def _protect(view: Callable[P, R], policy: StepUpPolicy) -> Callable[P, R]:
@@ -85,14 +99,14 @@ def _protect(view: Callable[P, R], policy: StepUpPolicy) -> Callable[P, R]:
 def _wrap_sync(view: Callable[..., HttpResponseBase], policy: StepUpPolicy) -> Any:
     @wraps(view)
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        stopped, decision = gate(request, policy)
+        stopped, decision = gate(request, policy.resolved())
         if stopped:
             return stopped
         try:
             # The view's own transaction, opened as Django would have: a rollback cannot undo the spend (T8).
             response = BaseHandler().make_view_atomic(view)(request, *args, **kwargs)
         except BaseException:
-            _note_unfinished(decision)
+            note_unfinished(request)
             raise
         return http.seal(response) if decision else response
 
@@ -103,19 +117,15 @@ def _wrap_sync(view: Callable[..., HttpResponseBase], policy: StepUpPolicy) -> A
 def _wrap_async(view: Callable[..., Awaitable[HttpResponseBase]], policy: StepUpPolicy) -> Any:
     @wraps(view)
     async def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        stopped, decision = await sync_to_async(gate)(request, policy)
-        if stopped:
-            return stopped
         try:
+            stopped, decision = await sync_to_async(gate)(request, policy.resolved())
+            if stopped:
+                return stopped
             response = await view(request, *args, **kwargs)
         except BaseException:
-            await sync_to_async(_note_unfinished)(decision)
+            # Of a client that left while the gate spends, this runs behind the gate, in the same thread.
+            await sync_to_async(note_unfinished)(request)
             raise
         return http.seal(response) if decision else response
 
     return wrapper
-
-
-def _note_unfinished(decision: Decision | None) -> None:
-    if decision:
-        stepup.unfinished(decision)

@@ -14,10 +14,8 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 
 from django_authsignal import connection, http, protection, sessions
-from django_authsignal.decorators import gate
+from django_authsignal.decorators import gate, note_unfinished
 from django_authsignal.exceptions import StepUpRequired
-from django_authsignal.services import stepup
-from django_authsignal.services.decision import Decision
 from django_authsignal.services.question import is_authenticated, is_signed_in
 
 __all__ = ["StepUpMiddleware"]
@@ -30,7 +28,7 @@ LOCATION_HEADER = "Authsignal-Location"
 """The script's and the answer's: a form was sent by ``step-up.js``, and where to go now."""
 
 LASTING = ("challenge", "allow", "unenrolled", "report_only")
-"""Reasons by which a login has passed; an outage lets single requests through, not the session."""
+"""Reasons by which a login passes; an outage lets single requests through, and 'passed' is known already."""
 
 
 LOGOUT_NAMES = ("logout", "account_logout")
@@ -58,7 +56,7 @@ class StepUpMiddleware:
         try:
             return _finished(request, await response)
         except asyncio.CancelledError:  # the client is gone (T36)
-            await sync_to_async(_note_unfinished)(request)
+            await sync_to_async(note_unfinished)(request)
             raise
 
     def process_view(
@@ -74,7 +72,7 @@ class StepUpMiddleware:
         """Answer a refusal; leave every other exception alone, but note what it left unfinished."""
         if isinstance(exception, StepUpRequired):
             return http.answer(request, exception.decision)
-        _note_unfinished(request)
+        note_unfinished(request)
         return None
 
 
@@ -100,15 +98,7 @@ def _protect(request: HttpRequest, view: View, name: str) -> HttpResponse | None
     policy = None if hasattr(view, "step_up_policy") else protection.policy_for(view, name)
     if policy is None or _refuses_anyway(request, view):
         return None
-    stopped, decision = gate(request, policy)
-    request._authsignal_decision = decision  # type: ignore[attr-defined]
-    return stopped
-
-
-def _note_unfinished(request: HttpRequest) -> None:
-    decision: Decision | None = getattr(request, "_authsignal_decision", None)
-    if decision:
-        stepup.unfinished(decision)
+    return gate(request, policy.resolved())[0]
 
 
 def _refuses_anyway(request: HttpRequest, view: View) -> bool:

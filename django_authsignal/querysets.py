@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from django_authsignal.claims import Claim
-from django_authsignal.statuses import LIVE
+from django_authsignal.statuses import LIVE, Status
 
 if TYPE_CHECKING:
     from django_authsignal.models import TrackedAction
@@ -52,9 +52,10 @@ class TrackedActionQuerySet(models.QuerySet["TrackedAction"]):
             user_id=claim.user_pk, action=claim.action, channel__in=claim.channels, enforced=True
         )
 
-    def look(self, claim: Claim) -> list[TrackedAction]:
-        """The row that the request names and the live row for the same content: at most two, in one query."""
-        same_content = Q(status__in=LIVE, route=claim.route, method=claim.method, binding__in=claim.bindings)
+    def look(self, claim: Claim, *, spent: bool = False) -> list[TrackedAction]:
+        """The named row and the live row for the same content, in one query; with *spent*, spent rows for it too."""
+        statuses = (*LIVE, Status.SPENT) if spent else LIVE
+        same_content = Q(status__in=statuses, route=claim.route, method=claim.method, binding__in=claim.bindings)
         named = Q(idempotency_key=claim.key) if claim.key else Q(pk__in=())
         return list(self.of(claim).filter(named | same_content))
 

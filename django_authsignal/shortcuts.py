@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from django_authsignal.bearers import Bearer
-from django_authsignal.binding import drop_key
+from django_authsignal.decorators import let_on
 from django_authsignal.exceptions import StepUpRequired
 from django_authsignal.policy import PolicyArguments, StepUpPolicy, policy_of
 from django_authsignal.protection import policy_for
@@ -60,9 +60,7 @@ def require_step_up(
     decision = stepup.require(request, policy, arguments.get("bind"), bearer)
     if not decision.allowed:
         raise StepUpRequired(decision)
-    if decision.key:
-        drop_key(request)
-    return Proof.of(decision)
+    return let_on(request, decision)
 
 
 async def arequire_step_up(

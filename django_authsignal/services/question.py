@@ -35,6 +35,7 @@ class Question:
     values: Mapping[str, object]
     claim: Claim
     bearer: Bearer | None = None
+    of_login: bool = False
 
     def decided(self, outcome: Outcome, row: TrackedAction | None = None, **details: Any) -> Decision:
         """The answer to this question."""
@@ -95,7 +96,7 @@ def question(
         ip_address=attributes.client_ip(request),
         key=binding.named_key(request),
     )
-    return Question(request, policy, bound.values, claim, bearer)
+    return Question(request, policy, bound.values, claim, bearer, of_login)
 
 
 def return_path(request: HttpRequest) -> str:

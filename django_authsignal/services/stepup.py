@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from django_authsignal import connection, sessions, signals
 from django_authsignal.bearers import Bearer
+from django_authsignal.claims import Claim
 from django_authsignal.client import State
 from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.policy import ANSWERED_BY_GATE, StepUpPolicy
@@ -137,7 +138,9 @@ def _still_granted(user_pk: Any, row_pk: int) -> bool:
 def _from_rows(asked: Question) -> Decision | None:
     """What the rows already say: spent before, approved, or a challenge still pending. None: the service is asked."""
     claim = asked.claim
-    rows = TrackedAction.objects.look(claim)
+    rows = TrackedAction.objects.look(claim, spent=asked.of_login)
+    if asked.of_login and any(_is_passed_login(row, claim) for row in rows):
+        return asked.decided(Outcome.ALLOWED, reason="passed")
     named = next((row for row in rows if row.idempotency_key == claim.key), None)
     if named and named.binding not in claim.bindings:
         named.note(ActionEvent.Kind.MISMATCH)
@@ -155,6 +158,12 @@ def _from_rows(asked: Question) -> Decision | None:
         if result is not Result.APPROVED:
             return _not_passed(asked, live, result)
     return _spend(asked, live) if live.status == Status.APPROVED else asking.resume(asked, live)
+
+
+def _is_passed_login(row: TrackedAction, claim: Claim) -> bool:
+    """Whether *row* is this very login's step-up, spent by another request of the session a moment ago."""
+    granted = row.remote_state in GRANTING
+    return row.status == Status.SPENT and granted and row.fits(claim)
 
 
 def _not_passed(asked: Question, row: TrackedAction, result: Result) -> Decision | None:

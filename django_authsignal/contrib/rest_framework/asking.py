@@ -30,7 +30,8 @@ def ask(request: Request, policy: StepUpPolicy, *, as_page: bool) -> tuple[HttpR
     plain: Any = request._request
     plain._authsignal_script = not as_page
     is_held_form = KEY_FIELD in plain.POST
-    answer = gate(plain, _for_rest_framework(policy, request), None if known_by_session else bearer_of(plain))
+    given = _for_rest_framework(policy, request).resolved()
+    answer = gate(plain, given, None if known_by_session else bearer_of(plain))
     if answer[0] is None and is_held_form:
         _drop_key(request)
     return answer
