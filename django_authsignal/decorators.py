@@ -67,7 +67,9 @@ def gate(
     decision = stepup.require(request, policy, bearer=bearer, of_login=of_login)
     if not decision.allowed:
         return http.answer(request, decision), None
-    if not of_login:  # a login's proof is none for what its first request does
+    if of_login:  # its proof is none for what its first request does
+        drop_key(request)
+    else:
         let_on(request, decision)
     return None, decision
 

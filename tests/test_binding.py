@@ -15,7 +15,8 @@ from django.urls import ResolverMatch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from django_authsignal.binding import bind_request, content_of, is_form, named_key, route_of, wire
+from django_authsignal.binding import bind_request, content_of, is_form, named_key, route_of
+from django_authsignal.values import wire
 
 PROFILE = settings(max_examples=50, deadline=None)
 FORM = "application/x-www-form-urlencoded"

@@ -246,6 +246,20 @@ def test_tabs_of_a_restored_browser_do_not_lock_their_user_out(client, done):  #
     assert [client.get(f"/plain/{name}/").content for name in "abc"] == [b"done"] * 3
 
 
+def test_poll_does_not_take_the_way_back_from_the_page(client, done):
+    stopped = client.get("/area/two/?page=2")
+    client.get("/plain/?since=1", headers={"Accept": "application/json"})
+    client.post("/plain/", {"amount": "5"})
+    assert complete_step_up(client, stopped)["Location"] == "/area/two/?page=2"
+
+
+def test_form_that_waits_for_the_login_is_sent_once_it_has_passed_elsewhere(client, done):
+    holding = client.post("/plain/", {"amount": "5"})
+    assert follow(client, client.get("/area/two/")).content == b"done"
+    assert press_continue(client, holding).content == b"done"
+    assert [seen["form"] for seen in done] == [{}, {"amount": ["5"]}]
+
+
 # Modes and faults
 
 

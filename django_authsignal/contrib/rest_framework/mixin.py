@@ -16,8 +16,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from django_authsignal import http
+from django_authsignal.decorators import note_unfinished
 from django_authsignal.policy import StepUpPolicy
-from django_authsignal.services import stepup
 from django_authsignal.services.decision import Decision
 
 from .asking import ask, finds_nobody, is_made_up, keep_body, negotiated_html
@@ -72,7 +72,7 @@ class StepUpAPIMixin(APIView):
                 return super().dispatch(request, *args, **kwargs)
         finally:
             if self._unfinished:  # noted where no rollback takes the note away
-                stepup.unfinished(self._unfinished)
+                note_unfinished(request)
 
     def _begin(self) -> None:
         """Open what ``ATOMIC_REQUESTS`` promises; REST framework marks it for rollback when it answers an exception."""
