@@ -188,7 +188,9 @@ def _spend(asked: Question, row: TrackedAction) -> Decision | None:
         return asked.decided(Outcome.BLOCKED, row, reason="verification_method")
     if not row.spend(asked.claim):
         if TrackedAction.objects.current().filter(pk=row.pk, status=Status.SPENT).exists():
-            return asked.decided(Outcome.ALREADY_USED, row)  # somebody else was first
+            # Somebody else was first; of a login, that lets every request of it pass.
+            outcome = Outcome.ALLOWED if asked.of_login else Outcome.ALREADY_USED
+            return asked.decided(outcome, row, reason="passed" if asked.of_login else "")
         row.end(Status.VOID, "withdrawn")
         return None
     return asking.grant(asked, row, "challenge")
