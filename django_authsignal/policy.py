@@ -61,7 +61,8 @@ class StepUpPolicy:
     recheck: bool = False
     """With ``max_age``: look up the row that opened the window on each request, so that a revocation counts at once."""
     bind: Collection[str] | Callable[[HttpRequest], Values] | None = None
-    """What the approval is for: names of submitted values, or a function that returns a mapping. None: all of it."""
+    """What the user is shown and the rules see: names of sent values, or a function that returns a mapping, which then
+    also is all that the approval is for. None and names: it is for everything that the request carries."""
     ask_again: Collection[str] = ()
     """Names of form fields that the holding page must not carry, only ask for again."""
     when: Callable[[HttpRequest], bool] | None = None

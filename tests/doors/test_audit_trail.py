@@ -24,10 +24,16 @@ ANSWERS = ["ALLOW", "BLOCK", "CHALLENGE_REQUIRED", "REVIEW_REQUIRED", "CHALLENGE
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("answer", ANSWERS)
-def test_whatever_the_answer_the_view_goes_on(any_client, done, authsignal, path, answer):
-    authsignal.answer("looked", answer)
+def test_visit_is_recorded_under_wsgi_and_asgi(any_client, done, path):
     assert answered(any_client, "post", path, {"a": "1"}).content == b"done"
+    assert_tracked("looked", custom={"page": path}, times=1)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_whatever_the_answer_the_view_goes_on(client, done, authsignal, path, answer):
+    authsignal.answer("looked", answer)
+    assert client.post(path, {"a": "1"}).content == b"done"
     assert_tracked("looked", custom={"page": path}, times=1) if answer != "NEWLY_INVENTED" else None
     row = TrackedAction.objects.get()
     assert (row.enforced, row.status, row.approved_at, row.spent_at) == (False, "void", None, None)
@@ -46,7 +52,7 @@ def test_audit_trail_opens_and_spends_nothing(client, done, authsignal, settings
     assert list(TrackedAction.objects.values_list("status", "reason")) == [("void", "report_only")]
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", PATHS[:1])
 @pytest.mark.parametrize("fault", ["down", "500", "400", "401"])
 def test_fault_of_the_service_is_recorded_and_stops_nothing(client, done, authsignal, path, fault):
     authsignal.down() if fault == "down" else authsignal.fail_next(int(fault), times=2)
@@ -78,7 +84,7 @@ def test_request_without_a_user_is_not_tracked(authsignal):
     assert authsignal.requests == []
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", PATHS[1:])
 def test_service_that_does_not_answer_costs_a_second(client, done, settings, path):  # F1
     with socket.create_server(("127.0.0.1", 0)) as silent:  # connects, and says nothing
         settings.AUTHSIGNAL_ADAPTER = None

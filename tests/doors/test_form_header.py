@@ -14,14 +14,18 @@ SCRIPT = {"Authsignal-Form": "true", "Accept": "application/problem+json, text/h
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("path", ["/go/{}/", "/area/go/{}/"])
-def test_redirect_becomes_a_header_for_the_script(any_client, authsignal, settings, status, path):
-    authsignal.allow("act")
-    settings.AUTHSIGNAL_PROTECT = {"area:*": {"action": "act"}}
-    response = answered(any_client, "post", path.format(status), headers=SCRIPT)
+def test_redirect_becomes_a_header_for_the_script(any_client, status):
+    response = answered(any_client, "post", f"/go/{status}/", headers=SCRIPT)
     assert (response.status_code, response["Authsignal-Location"]) == (204, "/plain/?next=1")
     assert (response.has_header("Location"), response.content) == (False, b"")
     assert response.cookies["kept"].value == "yes"
+
+
+def test_redirect_of_a_protected_view_becomes_one_too(client, settings):
+    settings.AUTHSIGNAL_PROTECT = {"area:*": {"action": "act"}}
+    response = client.post("/area/go/303/", headers=SCRIPT)
+    assert (response.status_code, response["Authsignal-Location"]) == (204, "/plain/?next=1")
+    assert "no-store" in response["Cache-Control"]
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 400, 404, 500, 503])
@@ -35,8 +39,8 @@ def test_location_of_what_is_no_redirect_stays(client, status):
 @pytest.mark.parametrize(
     "header", [{}, {"Authsignal-Form": ""}, {"Authsignal-Form": "false"}, {"Authsignal-Form": "1"}]
 )
-def test_browser_is_redirected_as_ever(any_client, header):
-    response = answered(any_client, "post", "/go/302/", headers=header)
+def test_browser_is_redirected_as_ever(client, header):
+    response = client.post("/go/302/", headers=header)
     assert (response.status_code, response["Location"]) == (302, "/plain/?next=1")
     assert not response.has_header("Authsignal-Location")
 
