@@ -6,7 +6,6 @@ import hashlib
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -15,7 +14,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from django_authsignal.digests import digests
-from django_authsignal.values import folded, named_values
+from django_authsignal.values import FORM_TYPES, folded, looks_like_json, named_values, parsed_form
 
 __all__ = [
     "KEY_FIELD",
@@ -38,7 +37,6 @@ KEY_HEADER = "Authsignal-Step-Up"
 """The header by which script callers name theirs."""
 
 NOT_CONTENT = frozenset({"csrfmiddlewaretoken", KEY_FIELD})
-FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 
 Values = Mapping[str, object]
 
@@ -119,12 +117,12 @@ def _content(request: HttpRequest) -> Iterator[object]:
     """Everything a view can parse from the request, but the CSRF field, headers, cookies, session and database."""
     yield [[name, value] for name, values in request.GET.lists() for value in values]
     yield request.content_type
-    parsed = _parsed_form(request)
+    parsed = parsed_form(request)
     if parsed is None:
         yield sorted((request.content_params or {}).items())  # a charset changes what a body says
         yield hashlib.sha256(request.body).digest()
         return
-    if request.content_type == "application/x-www-form-urlencoded" and request.body.lstrip()[:1] in (b"{", b"["):
+    if looks_like_json(request):
         yield hashlib.sha256(request.body).digest()  # no browser's form, and a view may well read it as JSON
     fields, uploads = parsed
     # A view reads fields by name, so only the order within a name means anything.
@@ -132,21 +130,6 @@ def _content(request: HttpRequest) -> Iterator[object]:
         [name, [folded(value) for value in values]] for name, values in fields.lists() if name not in NOT_CONTENT
     )
     yield sorted([name, [_file(file) for file in files]] for name, files in uploads.lists())
-
-
-def _parsed_form(request: HttpRequest) -> tuple[Any, Any] | None:
-    """The fields and files of a form; None for any other body, which counts byte by byte.
-
-    Django parses forms of POST only and REST framework others too; a multipart body of another method is parsed here,
-    because it is sent again under a new boundary.
-    """
-    if request.content_type not in FORM_TYPES:
-        return None
-    if request.method == "POST" or request.POST or request.FILES:
-        return request.POST, request.FILES
-    if request.content_type == "multipart/form-data":
-        return request.parse_file_upload(request.META, BytesIO(request.body))
-    return None
 
 
 def _file(file: UploadedFile[Any]) -> list[object]:

@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Collection, Mapping
 from decimal import Decimal
+from io import BytesIO
 from math import isfinite
 from typing import Any
 
@@ -15,8 +16,10 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-__all__ = ["folded", "named_values", "wire"]
+__all__ = ["FORM_TYPES", "folded", "looks_like_json", "named_values", "parsed_form", "wire"]
 
+MULTIPART = "multipart/form-data"
+FORM_TYPES = frozenset({"application/x-www-form-urlencoded", MULTIPART})
 UTF8 = ("", "utf-8", "utf8", "us-ascii")
 
 
@@ -27,9 +30,35 @@ def named_values(request: HttpRequest, names: Collection[str]) -> dict[str, obje
     and for a body that cannot be read: a view may read it in a way of its own, and must not see what we did not.
     """
     match = request.resolver_match
-    form, query = dict(request.POST.lists()), dict(request.GET.lists())
-    singles = [_json_body(request, is_form=bool(form)), match.kwargs if match else {}]
-    return {name: _single(name, [form, query], singles) for name in names}
+    form = parsed_form(request)
+    fields, files = (dict(form[0].lists()), form[1]) if form else ({}, {})
+    multiples = [fields, dict(request.GET.lists())]
+    singles = [_json_body(request, is_form=form is not None), match.kwargs if match else {}]
+    for name in names:
+        if name in files:  # an API's parser may take the file's name for the value
+            raise ValidationError(_("“%(name)s” must be a single value.") % {"name": name})
+    return {name: _single(name, multiples, singles) for name in names}
+
+
+def parsed_form(request: HttpRequest) -> tuple[Any, Any] | None:
+    """The fields and files of a form; None for any other body.
+
+    Django parses forms of POST only and REST framework others too; a multipart body of another method is parsed here:
+    a view may do so, and it is sent again under a new boundary.
+    """
+    if request.content_type not in FORM_TYPES:
+        return None
+    if request.method == "POST" or request.POST or request.FILES:
+        return request.POST, request.FILES
+    if request.content_type == MULTIPART:
+        return request.parse_file_upload(request.META, BytesIO(request.body))
+    return None
+
+
+def looks_like_json(request: HttpRequest) -> bool:
+    """Whether a body that calls itself a form begins as JSON does; a stream that was parsed away cannot be read so."""
+    kept = request.content_type != MULTIPART or hasattr(request, "_body")
+    return kept and request.body.lstrip()[:1] in (b"{", b"[")
 
 
 def folded(text: object) -> str:
@@ -73,7 +102,9 @@ def _single(name: str, multiples: list[dict[str, list[Any]]], singles: list[Mapp
 
 def _json_body(request: HttpRequest, *, is_form: bool) -> Mapping[str, object]:
     """The members of a JSON object, whatever the media type says: a view may not look at that either."""
-    if request.content_type == "multipart/form-data" or not request.body:
+    if request.content_type == MULTIPART and not looks_like_json(request):
+        return {}
+    if not request.body:
         return {}
     if not is_form and (request.content_params or {}).get("charset", "").lower() not in UTF8:
         raise ValidationError(_("The request's body must be UTF-8."))
