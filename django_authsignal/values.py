@@ -11,8 +11,11 @@ from io import BytesIO
 from math import isfinite
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.files.uploadhandler import load_handler
 from django.http import HttpRequest
+from django.http.multipartparser import MultiPartParser
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
@@ -51,7 +54,8 @@ def parsed_form(request: HttpRequest) -> tuple[Any, Any] | None:
     if request.method == "POST" or request.POST or request.FILES:
         return request.POST, request.FILES
     if request.content_type == MULTIPART:
-        return request.parse_file_upload(request.META, BytesIO(request.body))
+        handlers = [load_handler(path, request) for path in settings.FILE_UPLOAD_HANDLERS]
+        return MultiPartParser(request.META, BytesIO(request.body), handlers, request.encoding).parse()
     return None
 
 
