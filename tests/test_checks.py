@@ -153,6 +153,23 @@ def test_area_or_login_without_the_middleware_is_E014(settings, setting, value):
     assert "do nothing without the middleware" in found("E014").msg
 
 
+@pytest.mark.parametrize("other", ["csrf.CsrfViewMiddleware", "contrib.auth.middleware.AuthenticationMiddleware"])
+def test_middleware_that_decides_too_early_is_E014(settings, other):  # noqa: N802  # T28
+    """Before the CSRF check another site could start challenges; before authentication nobody is signed in."""
+    settings.AUTHSIGNAL_SIGN_IN_ACTION = "signIn"
+    later = [name for name in settings.MIDDLEWARE if name.endswith(other)]
+    settings.MIDDLEWARE = [*(name for name in settings.MIDDLEWARE if name not in later), *later]
+    assert len(later) == 1
+    assert "too early" in found("E014").msg
+
+
+def test_middleware_behind_what_a_project_derived_itself_is_in_order(settings):
+    settings.AUTHSIGNAL_SIGN_IN_ACTION = "signIn"
+    derived = {"django.contrib.auth.middleware.AuthenticationMiddleware": "bank.middleware.Authentication"}
+    settings.MIDDLEWARE = [derived.get(name, name) for name in settings.MIDDLEWARE]
+    assert found() == []
+
+
 def test_login_on_cookie_sessions_is_E010(settings):  # noqa: N802
     settings.AUTHSIGNAL_SIGN_IN_ACTION = "signIn"
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"

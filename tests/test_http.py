@@ -156,10 +156,10 @@ def test_form_is_held_only_where_sending_it_again_can_succeed(rf, outcome):
 
 
 def test_what_is_about_to_be_approved_is_shown_as_the_user_reads_it(rf):
-    values = {"payeeName": "A & B", "amount": Decimal("5000.10"), "on": date(2026, 1, 2), "many": ["a", ""], "none": []}
+    values = {"payeeName": "A & B", "amount": Decimal("5000.10"), "on": date(2026, 1, 2), "many": ["a", ""], "no": []}
     with translation.override("de"):
         html = answer(rf.post("/pay/", {"a": "1"}), challenge(values=values)).content.decode()
-    for text in ("Payee name", "A &amp; B", "5000,10", "2. Januar 2026"):
+    for text in ("Payee name", "A &amp; B", "5.000,10", "2. Januar 2026"):
         assert text in html
     assert html.count("step-up-muted") == 2
 

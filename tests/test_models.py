@@ -253,18 +253,35 @@ def test_returning_is_for_the_same_user_and_browser(claim, alice, bob):  # T2, T
     assert rows.returning(alice.pk, ["channel"], uuid.uuid4()) is None
 
 
-def test_challenges_are_counted_by_user_and_hour(claim, alice, bob):  # T49
-    def another(**values):
-        begin(replace(claim, bindings=(str(uuid.uuid4()),)), Status.PENDING, **values)
+EXPIRED, EARLIER = {"expires_at": NOW() - timedelta(seconds=1)}, {"created_at": NOW() - timedelta(minutes=61)}
 
-    another()
-    another(expires_at=NOW() - timedelta(seconds=1))
-    another(created_at=NOW() - timedelta(minutes=61))
-    another(approved_at=NOW())
-    begin(claim, Status.SPENT, expires_at=None)
-    begin(claim, Status.REFUSED)
+
+@pytest.mark.parametrize(
+    ("status", "values", "live", "unpassed"),
+    [
+        (Status.CREATED, {}, 0, 0),
+        (Status.PENDING, {}, 1, 1),
+        (Status.PENDING, EXPIRED, 0, 1),
+        (Status.PENDING, EARLIER, 0, 0),
+        (Status.APPROVED, {}, 1, 0),  # passed, and not sent yet
+        (Status.APPROVED, EXPIRED, 0, 0),
+        (Status.SPENT, {"approved_at": NOW()}, 0, 0),
+        (Status.SPENT, {"expires_at": None}, 0, 0),  # allowed without a challenge
+        (Status.REFUSED, {}, 0, 1),
+        (Status.REFUSED, {"expires_at": None}, 0, 0),
+        (Status.VOID, EXPIRED, 0, 1),
+    ],
+)
+def test_live_and_unpassed_challenges_are_counted(claim, alice, status, values, live, unpassed):  # T49
+    begin(claim, status, **values)
+    assert TrackedAction.objects.challenge_counts(alice.pk, NOW()) == (live, unpassed)
+
+
+def test_challenges_are_counted_by_user_and_enforced_ones_only(claim, alice, bob):  # T49
+    begin(claim, Status.PENDING)
     begin(replace(claim, user_pk=bob.pk), Status.PENDING)
-    assert TrackedAction.objects.challenge_counts(alice.pk, NOW()) == (1, 3)
+    begin(replace(claim, bindings=("other",)), Status.PENDING, enforced=False)
+    assert TrackedAction.objects.challenge_counts(alice.pk, NOW()) == (1, 1)
 
 
 # What must never be

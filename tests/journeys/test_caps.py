@@ -60,6 +60,20 @@ def test_finished_challenges_do_not_count(bank, client):  # T49
         assert press_continue(client, holding).content == b"done"
 
 
+def test_approvals_that_wait_to_be_sent_are_open_challenges_too(bank, client, clock):  # A41 T49
+    """Else a thief could collect them, and send them all at once later."""
+    holdings = [bank.transfer(client, 5000 + number) for number in range(5)]
+    for holding in holdings:
+        complete_step_up(client, holding)
+    assert statuses() == ["approved"] * 5
+    assert bank.transfer(client, 6000).status_code == 429
+    press_continue(client, holdings[0])
+    assert [amount for _, amount in bank.ledger] == [5000]
+    assert bank.transfer(client, 6000).status_code == 403
+    clock.shift(301)  # approvals that were not used in time
+    assert bank.transfer(client, 7000).status_code == 403
+
+
 def test_failed_challenges_count(bank, client):  # T49
     for number in range(20):
         complete_step_up(client, client.post("/act/", {"amount": number}), "fail")

@@ -216,12 +216,19 @@ def test_impersonation_in_this_session_takes_nothing_over(bank, client, bob, sta
     assert (bank.ledger, row(holding).status) == ([], status)
 
 
-def test_user_inactive_for_any_backend_counts_as_nobody(bank, client, alice, settings):  # A17 T22
+def test_inactive_user_of_a_lenient_backend_is_refused_and_not_led_to_sign_in(
+    bank, client, alice, settings, done
+):  # A17 T22
+    """The sign-in page would let them in again, and lead back here."""
     settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.AllowAllUsersModelBackend"]
     lenient = bank.sign_in(alice)
     complete_step_up(lenient, lenient.post("/act/"))
     deactivate(alice)
-    assert lenient.post("/act/")["Location"].startswith("/sign-in/")
+    asked = len(bank.authsignal.requests)
+    for answer in (lenient.post("/act/"), lenient.get("/act/"), lenient.get("/act/", headers={"Accept": "text/json"})):
+        assert (answer.status_code, answer.step_up.outcome) == (403, "blocked")
+        assert "Location" not in answer
+    assert (done, statuses(), len(bank.authsignal.requests)) == ([], ["approved"], asked)
 
 
 def test_permission_lost_between_return_and_submit_stops_it(bank, client, alice, done):  # A17 T22

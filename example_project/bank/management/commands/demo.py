@@ -37,7 +37,7 @@ WELCOME = """
     Statement               asks once, then stays open for five minutes
     Profile                 asks when you save
     Transfer as carol       who has no authenticator yet
-    Admin                   as admin: the story of every action
+    Admin                   as admin: the story of every action; delete an account, make bob staff
 
   Ctrl-C ends both.
 """
