@@ -6,5 +6,5 @@ from django.core.asgi import get_asgi_application
 
 django.setup()
 settings.ROOT_URLCONF = "tests.doors.ledger"
-settings.AUTHSIGNAL_PROTECT = {"area": {"action": "payArea"}}
+settings.AUTHSIGNAL_PROTECT = {"*area": {"action": "payArea"}}
 application = get_asgi_application()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from decimal import Decimal
 
 from asgiref.sync import sync_to_async
@@ -20,6 +21,13 @@ async def pay(request: HttpRequest) -> HttpResponse:
     return HttpResponse("paid")
 
 
+def slow_sync(request: HttpRequest) -> HttpResponse:
+    """A sync view runs to its end in its thread, whoever has left."""
+    time.sleep(float(request.POST["seconds"]))
+    request.user.account.pay(payee=request.path, amount=Decimal(request.POST["amount"]))
+    return HttpResponse("paid")
+
+
 async def service(request: HttpRequest) -> HttpResponse:
     await arequire_step_up(request, "payService", bind={"amount": request.POST["amount"]})
     return await pay(request)
@@ -34,6 +42,8 @@ urlpatterns = [
     path("", include("example_project.urls")),
     path("decorated/", step_up_required("payDecorated")(pay), name="decorated"),
     path("area/", pay, name="area"),
+    path("sync/decorated/", step_up_required("payDecorated")(slow_sync), name="sync-decorated"),
+    path("sync/area/", slow_sync, name="sync-area"),
     path("service/", service, name="service"),
     path("audited/", audited, name="audited"),
 ]

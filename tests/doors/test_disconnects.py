@@ -185,6 +185,19 @@ def test_client_that_leaves_its_view_has_spent_its_approval(visitor, path):  # A
     assert Transfer.objects.count() == 0
 
 
+@pytest.mark.parametrize(("path", "action"), [("/sync/decorated/", "payDecorated"), ("/sync/area/", "payArea")])
+def test_sync_view_that_pays_although_its_client_left_is_not_called_unfinished(visitor, store, path, action):  # T36
+    """Whoever reads the history must not pay once more."""
+    store.force(action, Outcome.CHALLENGE)
+    form = {"seconds": "0.6"}
+    key = approve(visitor, path, form)
+    with visitor.leaving(path, form, **{KEY_HEADER: key}):
+        until(lambda: TrackedAction.objects.get().status == "spent")
+    until(lambda: Transfer.objects.count() == 1)
+    assert visitor.post(path, form, **{KEY_HEADER: key})[0] == 409
+    assert unfinished() == 0
+
+
 def test_client_that_leaves_while_its_visit_is_recorded_changes_nothing(visitor, store):  # A45
     store.journal.go.clear()
     with visitor.leaving("/audited/"):
