@@ -10,6 +10,7 @@ from decimal import Decimal
 from io import BytesIO
 from math import isfinite
 from typing import Any
+from urllib.parse import parse_qs
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -34,7 +35,7 @@ def named_values(request: HttpRequest, names: Collection[str]) -> dict[str, obje
     """
     match = request.resolver_match
     form = parsed_form(request)
-    fields, files = (dict(form[0].lists()), form[1]) if form else ({}, {})
+    fields, files = (dict(form[0].lists()), form[1]) if form else (_as_form(request), {})
     multiples = [fields, dict(request.GET.lists())]
     singles = [_json_body(request, is_form=form is not None), match.kwargs if match else {}]
     for name in names:
@@ -102,6 +103,11 @@ def _single(name: str, multiples: list[dict[str, list[Any]]], singles: list[Mapp
     if isinstance(value, list | tuple | Mapping):
         raise ValidationError(_("“%(name)s” must be a single value.") % {"name": name})
     return value
+
+
+def _as_form(request: HttpRequest) -> dict[str, list[str]]:
+    """What a view would find that takes a body for a form, as views of PUT do, whatever the media type says."""
+    return parse_qs(request.body.decode(errors="replace"), keep_blank_values=True)
 
 
 def _json_body(request: HttpRequest, *, is_form: bool) -> Mapping[str, object]:
