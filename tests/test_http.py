@@ -164,6 +164,33 @@ def test_what_is_about_to_be_approved_is_shown_as_the_user_reads_it(rf):
     assert html.count("step-up-muted") == 2
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (True, "Yes"),
+        (False, "No"),
+        (Decimal("5000"), "5,000"),
+        (Decimal("1234567.50"), "1,234,567.50"),
+        (1234567.5, "1,234,567.5"),
+        (Decimal("-0.5"), "-0.5"),
+        (Decimal("1E+999"), "1e+999"),
+        (Decimal(0), "0"),
+        (0, "0"),
+        (12345678, "12345678"),  # may be the number of an account
+        ("5000", "5000"),
+    ],
+)
+def test_amounts_are_grouped_and_switches_are_words(rf, value, text):
+    problem = answer(rf.post("/pay/", headers=JSON), challenge(values={"it": value, "them": [value]}))
+    assert json.loads(problem.content)["shown"] == [["It", [text]], ["Them", [text]]]
+
+
+@pytest.mark.parametrize("value", ["", None])
+def test_value_that_is_empty_is_not_shown(rf, value):
+    problem = answer(rf.post("/pay/", headers=JSON), challenge(values={"reference": value, "payee": "A"}))
+    assert json.loads(problem.content)["shown"] == [["Payee", ["A"]]]
+
+
 def test_text_that_turns_the_reading_order_is_spelt_out(rf):
     html = answer(
         rf.post("/pay/", {"a": "1"}), challenge(values={"payee": "evil\u202efdp\u2066x\u061c"})

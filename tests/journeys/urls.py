@@ -7,6 +7,8 @@ from django.urls import include, path
 from django.views.decorators.cache import cache_page
 
 from django_authsignal.decorators import step_up_required
+from django_authsignal.policy import StepUpPolicy
+from example_project.bank.api import Transfers
 
 from . import views
 from .views import act
@@ -24,6 +26,8 @@ urlpatterns = [
     path("twice/", step_up_required("act")(step_up_required("number")(act))),
     path("async/", step_up_required("act")(views.act_async)),
     path("scan/", step_up_required("scan")(views.scan)),
+    path("pay/", step_up_required("withdrawFunds", bind=("amount", "payee"))(views.pay)),
+    path("pay/api/", Transfers.as_view(step_up=StepUpPolicy("withdrawFunds", bind=("amount", "payee")))),
     path("names/", step_up_required("names", bind=("amount", "payee"))(act)),
     path("names/<payee>/", step_up_required("names", bind=("amount", "payee"))(act)),
     path("not-a-number/", step_up_required("number", bind=lambda request: {"amount": float("nan")})(act)),

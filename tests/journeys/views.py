@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import nullcontext, suppress
+from decimal import Decimal
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict, RawPostDataException
 from django.utils.decorators import method_decorator
 from django.views import View
 
@@ -31,6 +33,16 @@ async def act_async(request: HttpRequest) -> HttpResponse:
 def scan(request: HttpRequest) -> HttpResponse:
     DONE.append(request.FILES["scan"].read().decode())
     return HttpResponse("stored")
+
+
+def pay(request: HttpRequest) -> HttpResponse:
+    """Trusts the gate, and reads whatever it is sent: as JSON, whatever the media type says, or else as a form."""
+    try:
+        sent = json.loads(request.body.decode(request.encoding or "utf-8"))
+    except (ValueError, RawPostDataException):
+        sent = request.POST or QueryDict(request.META["QUERY_STRING"])
+    request.user.account.pay(payee=sent["payee"], amount=Decimal(str(sent["amount"])))
+    return HttpResponse("paid")
 
 
 def pay_and_fail(request: HttpRequest) -> HttpResponse:
