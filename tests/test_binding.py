@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import json
 import uuid
 from decimal import Decimal
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -204,7 +206,9 @@ def test_order_and_case_of_parameters_mean_nothing():
         ('{"a": "1", "b": "&x=1&"}', '{"a":"1", "b": "&x=1&"}'),
         (' \t[1,"&x=1&"]', '[1,"&x=1&"]'),
         ('{"a": 1, "b": "&x=1&y=2&"}', '{"a": 1, "b": "&y=2&x=1&"}'),
-        ('{"a": 1, "csrfmiddlewaretoken=": 1}', '{"a": 2, "csrfmiddlewaretoken=": 1}'),
+        ('{"x": "1+1&"}', '{"x": "1 1&"}'),
+        ('{"x": "%41&"}', '{"x": "A&"}'),
+        ('{"x": "&"}', '{"x": "&&"}'),
     ],
 )
 def test_json_that_is_called_a_form_is_bound_byte_by_byte(one, other):  # T4
@@ -212,9 +216,43 @@ def test_json_that_is_called_a_form_is_bound_byte_by_byte(one, other):  # T4
     assert print_of(raw(one, FORM)) == print_of(raw(one, FORM)) != print_of(raw(other, FORM))
 
 
-def test_json_that_is_called_multipart_is_bound():  # T4
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{{"x": "&csrfmiddlewaretoken=", "amount": {}, "y": "&"}}',
+        '["&_step_up_key=", {}, "&"]',
+        '\ufeff{{"x": "&csrfmiddlewaretoken=", "amount": {}, "y": "&"}}',
+        # In UTF-16 the ASCII bytes of "&csrfmiddlewaretoken=" are Chinese characters of a string.
+        '{{"x": "{hidden}", "amount": {}, "y": "\u2626"}}',
+        "<p><!--&csrfmiddlewaretoken=--><amount>{}</amount><!--&--></p>",
+        "x,&csrfmiddlewaretoken=\n{}\n&",
+    ],
+)
+def test_field_that_is_no_content_hides_nothing_of_a_body(body):  # T4
+    """No browser sends such a form, and a view may read it as anything."""
+    encoding = "utf-16-le" if "hidden" in body else "utf-8"
+    hidden = b"&csrfmiddlewaretoken= "[:22].decode("utf-16-le")
+    one, other = (body.format(amount, hidden=hidden).encode(encoding) for amount in (1, 5000))
+    if encoding != "utf-8":
+        one, other = codecs.BOM_UTF16_LE + one, codecs.BOM_UTF16_LE + other
+        assert json.loads(other)["amount"] == 5000
+    assert print_of(raw(one, FORM)) != print_of(raw(other, FORM))
+
+
+@given(FIELDS, st.sampled_from(["", "!", "'", "(", ")", "~", "*", "-", ".", "_", "[0]", " "]))
+@PROFILE
+def test_form_of_a_browser_is_bound_by_its_fields(fields, sign):
+    """However its script encodes them: a holding page sends them again in its own way."""
+    fields = [(name, value + sign) for name, value in fields]
+    in_javascript = urlencode(fields, quote_via=lambda text, *_: quote(text, "!'()*~"))  # encodeURIComponent()
+    in_python = urlencode(fields, quote_via=quote)
+    assert print_of(raw(in_javascript, FORM)) == print_of(raw(in_python, FORM)) == print_of(post(fields))
+
+
+@pytest.mark.parametrize("body", ['{{"amount": {}}}', '\ufeff{{"amount": {}}}', "<amount>{}</amount>"])
+def test_body_that_is_called_multipart_is_bound(body):  # T4
     """A middleware that logs bodies has read it before Django parsed the form, so a view can still read it as JSON."""
-    one, other = (raw(f'{{"amount": {amount}}}', "multipart/form-data; boundary=edge") for amount in (1, 5000))
+    one, other = (raw(body.format(amount), "multipart/form-data; boundary=edge") for amount in (1, 5000))
     assert one.body != other.body
     assert print_of(one) != print_of(other)
 
@@ -230,6 +268,16 @@ def test_multipart_form_of_another_method_is_bound_without_its_boundary(method):
     base = print_of(form("one", "5"))
     assert print_of(form("two", "5")) == base
     assert base not in (print_of(form("one", "6")), print_of(form("one", "5", b"other")))
+
+
+def test_large_file_of_another_method_is_bound(settings):
+    settings.FILE_UPLOAD_MAX_MEMORY_SIZE = 10
+
+    def form(content):
+        body = encode_multipart("edge", {"f": a_file(content)})
+        return raw(body, "multipart/form-data; boundary=edge", "PUT")
+
+    assert print_of(form(b"x" * 200_000)) == print_of(form(b"x" * 200_000)) != print_of(form(b"x" * 199_999 + b"y"))
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])

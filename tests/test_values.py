@@ -149,9 +149,10 @@ def test_form_of_another_method_is_refused(method):  # T4
     assert "could not be read" in refusal(sent("amount=5000", FORM, "amount=1", method))
 
 
-def test_json_that_is_called_multipart_is_refused():  # T4
+@pytest.mark.parametrize("body", ['{"amount": 5000}', '\ufeff{"amount": 5000}', "<amount>5000</amount>"])
+def test_body_that_is_called_multipart_is_refused(body):  # T4
     """A middleware that logs bodies has read it before Django parsed the form, so a view can still read it as JSON."""
-    request = sent('{"amount": 5000}', MULTIPART, "amount=1")
+    request = sent(body, MULTIPART, "amount=1")
     assert request.body
     refusal(request)
 
