@@ -30,7 +30,9 @@ def signed_in(browser):
 # Nothing else
 
 
-@pytest.mark.parametrize("path", [*REACHABLE, "/admin/", "/sign-in/", "/step-up/unlock/"])
+@pytest.mark.parametrize(
+    "path", [*REACHABLE, "/admin/", "/sign-in/", "/all/", "/area/staff_logout/", "/step-up/unlock/"]
+)
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
 def test_pending_session_reaches_nothing(client, done, path, method):
     response = client.generic(method, path)
@@ -46,7 +48,7 @@ def test_harmless_methods_reach_nothing_either(client, done, authsignal, method)
     assert (done, authsignal.requests) == ([], [])
 
 
-@pytest.mark.parametrize("path", ["/sign-out/", "/admin/logout/"])
+@pytest.mark.parametrize("path", ["/sign-out/", "/admin/logout/", "/leave/", "/area/leave/"])
 def test_pending_session_can_log_out(client, boss, path, authsignal):
     browser = browser_of(boss)
     assert browser.post(path).status_code in (200, 302)

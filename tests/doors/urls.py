@@ -28,6 +28,7 @@ area = (
         path("pay/", views.pay_here, name="pay"),
         path("peek/", views.peek, name="peek"),
         path("status/", views.status, name="status"),
+        path("leave/", views.leave, name="logout"),
         path("staff_logout/", act, name="staff_logout"),
         path("go/<int:status>/", views.go, name="go"),
         path("step-up/", include("django_authsignal.urls")),
@@ -71,6 +72,8 @@ urlpatterns = [
     path("audited/", views.audited, name="audited"),
     path("audited/async/", views.aaudited, name="audited-async"),
     path("go/<int:status>/", views.go, name="go"),
+    path("leave/", views.leave, name="account_logout"),
+    path("all/", act, name="logout_all"),
     path(
         "open-sign-in/",
         LoginView.as_view(template_name="bank/sign_in.html", redirect_authenticated_user=True),

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.decorators import method_decorator
@@ -101,6 +102,12 @@ def poster(request: HttpRequest) -> HttpResponse:
 @step_up_exempt
 def exempted(request: HttpRequest) -> HttpResponse:
     return act(request)
+
+
+def leave(request: HttpRequest) -> HttpResponse:
+    """A logout of the project's own."""
+    logout(request)
+    return HttpResponse("bye")
 
 
 def fail(request: HttpRequest) -> HttpResponse:
