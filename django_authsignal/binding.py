@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from django_authsignal.digests import digests
-from django_authsignal.values import FORM_TYPES, folded, looks_like_json, named_values, parsed_form
+from django_authsignal.values import FORM_TYPES, folded, is_plain_form, named_values, parsed_form
 
 __all__ = [
     "KEY_FIELD",
@@ -122,8 +122,8 @@ def _content(request: HttpRequest) -> Iterator[object]:
         yield sorted((request.content_params or {}).items())  # a charset changes what a body says
         yield hashlib.sha256(request.body).digest()
         return
-    if looks_like_json(request):
-        yield hashlib.sha256(request.body).digest()  # no browser's form, and a view may well read it as JSON
+    if not is_plain_form(request):
+        yield hashlib.sha256(request.body).digest()  # no browser's form, and a view may read it in its own way
     fields, uploads = parsed
     # A view reads fields by name, so only the order within a name means anything.
     yield sorted(

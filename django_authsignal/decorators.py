@@ -20,7 +20,7 @@ from django_authsignal.services import stepup
 from django_authsignal.services.decision import Decision
 from django_authsignal.services.proof import Proof
 
-__all__ = ["gate", "let_on", "note_unfinished", "step_up_exempt", "step_up_required"]
+__all__ = ["gate", "is_let_on", "let_on", "note_unfinished", "step_up_exempt", "step_up_required"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -81,7 +81,17 @@ def let_on(request: HttpRequest, decision: Decision) -> Proof:
     proof = Proof.of(decision)
     request.step_up_proof = proof  # type: ignore[attr-defined]
     request._authsignal_decision = decision  # type: ignore[attr-defined]
+    request._authsignal_sealed = True  # type: ignore[attr-defined]
     return proof
+
+
+def is_let_on(request: HttpRequest) -> bool:
+    """Whether a view has been let on and is not known to be done."""
+    return "_authsignal_decision" in vars(request)
+
+
+def _done(request: HttpRequest) -> None:
+    vars(request).pop("_authsignal_decision", None)
 
 
 def note_unfinished(request: HttpRequest) -> None:
@@ -110,6 +120,7 @@ def _wrap_sync(view: Callable[..., HttpResponseBase], policy: StepUpPolicy) -> A
         except BaseException:
             note_unfinished(request)
             raise
+        _done(request)
         return http.seal(response) if decision else response
 
     wrapper._non_atomic_requests = set(connections)  # type: ignore[attr-defined]

@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 
 from django_authsignal import connection, http, protection, sessions
-from django_authsignal.decorators import gate, note_unfinished
+from django_authsignal.decorators import gate, is_let_on, note_unfinished
 from django_authsignal.exceptions import StepUpRequired
 from django_authsignal.services.question import is_authenticated, is_signed_in
 
@@ -55,8 +55,12 @@ class StepUpMiddleware:
     async def _finished_later(self, request: HttpRequest, response: Any) -> HttpResponseBase:
         try:
             return _finished(request, await response)
-        except asyncio.CancelledError:  # the client is gone (T36)
-            await sync_to_async(note_unfinished)(request)
+        except asyncio.CancelledError:
+            # The client is gone (T36), and with it an async view, or one that the gate had not let on yet. A sync view
+            # that runs already goes on to its end in its thread.
+            match = request.resolver_match
+            if iscoroutinefunction(match and match.func) or not is_let_on(request):
+                await sync_to_async(note_unfinished)(request)
             raise
 
     def process_view(
@@ -115,7 +119,7 @@ def _refuses_anyway(request: HttpRequest, view: View) -> bool:
 
 def _finished(request: HttpRequest, response: Any) -> HttpResponseBase:
     answer = cast(HttpResponseBase, response)
-    if getattr(request, "_authsignal_decision", None):
+    if getattr(request, "_authsignal_sealed", False):
         http.seal(answer)
     redirects = 300 <= answer.status_code < 400 and answer.has_header("Location")
     if redirects and request.headers.get(FORM_HEADER) == "true":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 import uuid
 from collections.abc import Collection, Mapping
 from decimal import Decimal
@@ -20,10 +21,14 @@ from django.http.multipartparser import MultiPartParser
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-__all__ = ["FORM_TYPES", "folded", "looks_like_json", "named_values", "parsed_form", "wire"]
+__all__ = ["FORM_TYPES", "folded", "is_plain_form", "named_values", "parsed_form", "wire"]
 
 MULTIPART = "multipart/form-data"
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", MULTIPART})
+FORM_BYTES = re.compile(rb"[\w*\-.%+&=~!'()]*")
+"""What URLSearchParams, a form's own encoding and encodeURIComponent leave unescaped, and their marks."""
+OTHER_LANGUAGES = (b"{", b'"', b"<", b"\0")
+"""What stands in JSON, XML and UTF-16, and is escaped in a form."""
 UTF8 = ("", "utf-8", "utf8", "us-ascii")
 
 
@@ -60,10 +65,14 @@ def parsed_form(request: HttpRequest) -> tuple[Any, Any] | None:
     return None
 
 
-def looks_like_json(request: HttpRequest) -> bool:
-    """Whether a body that calls itself a form begins as JSON does; a stream that was parsed away cannot be read so."""
-    kept = request.content_type != MULTIPART or hasattr(request, "_body")
-    return kept and request.body.lstrip()[:1] in (b"{", b"[")
+def is_plain_form(request: HttpRequest) -> bool:
+    """Whether a body that calls itself a form can be one that a browser or its scripts made.
+
+    A multipart stream that Django has parsed away cannot be read in any other way; a body that was kept can.
+    """
+    if request.content_type == MULTIPART:
+        return not hasattr(request, "_body") or request.body.lstrip()[:2] == b"--"
+    return FORM_BYTES.fullmatch(request.body) is not None
 
 
 def folded(text: object) -> str:
@@ -112,7 +121,7 @@ def _as_form(request: HttpRequest) -> dict[str, list[str]]:
 
 def _json_body(request: HttpRequest, *, is_form: bool) -> Mapping[str, object]:
     """The members of a JSON object, whatever the media type says: a view may not look at that either."""
-    if request.content_type == MULTIPART and not looks_like_json(request):
+    if request.content_type == MULTIPART and is_plain_form(request):
         return {}
     if not request.body:
         return {}
@@ -121,7 +130,7 @@ def _json_body(request: HttpRequest, *, is_form: bool) -> Mapping[str, object]:
     try:
         body = json.loads(request.body, parse_float=Decimal, parse_constant=_no_constants, object_pairs_hook=_no_twins)
     except (ValueError, ArithmeticError, RecursionError) as error:
-        if is_form and not any(mark in request.body for mark in (b"{", b'"', b"\0")):
+        if is_form and not any(mark in request.body for mark in OTHER_LANGUAGES):
             return {}
         raise ValidationError(_("The request's body could not be read.")) from error
     return body if isinstance(body, Mapping) else {}

@@ -61,7 +61,7 @@ def test_what_is_approved_is_shown(page):
     pay(page, 5000, "Ann & \u202eBob")
 
     dialog_of(page).get_by_role("heading", name="You are about to approve").wait_for()
-    assert dialog_of(page).get_by_role("definition").all_inner_texts() == ["5000", "Ann & ⟨U+202E⟩Bob"]
+    assert dialog_of(page).get_by_role("definition").all_inner_texts() == ["Ann & ⟨U+202E⟩Bob", "5,000"]
 
 
 @pytest.mark.parametrize("how", ["button", "Escape"])
