@@ -17,6 +17,8 @@ from example_project.bank.seed import open_account
 from tests.conftest import BANK_RULES
 from tests.rig.servers import gunicorn, serve_bank
 
+LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
 
 def strict(fd):
     return [*gunicorn(fd, workers=1, threads=8)[:-1], "tests.browser.wsgi:application"]
@@ -89,3 +91,15 @@ def visit(sign_in, alice):
 def paid():
     """The ledger: what was really paid."""
     return lambda: [(row.payee, float(row.amount)) for row in Transfer.objects.order_by("pk")]
+
+
+@pytest.fixture(scope="module")
+def violations():
+    """What axe finds wrong with a page, in words."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+
+    def find(page):
+        found = axe.run(page, options={"runOnly": {"type": "tag", "values": LEVELS}})
+        return found.generate_report() if found.violations_count else ""
+
+    return find

@@ -9,19 +9,6 @@ from .steps import dialog_of, open_verification, pay, press, verify
 pytestmark = pytest.mark.browser
 
 SIZES = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "height": 900}}
-LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-
-@pytest.fixture(scope="module")
-def violations():
-    """What axe finds wrong with a page, in words."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-
-    def find(page):
-        found = axe.run(page, options={"runOnly": {"type": "tag", "values": LEVELS}})
-        return found.generate_report() if found.violations_count else ""
-
-    return find
 
 
 def fits(page):
