@@ -170,6 +170,43 @@ def test_middleware_behind_what_a_project_derived_itself_is_in_order(settings):
     assert found() == []
 
 
+def test_project_without_the_middleware_is_W004(settings):  # noqa: N802
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "StepUp" not in name]
+    assert "is missing" in found("W004").msg
+    assert found() == ["W004"]
+
+
+def test_sandbox_that_a_deployment_would_accept_is_W005(settings):  # noqa: N802  # T48
+    def deployed():
+        return [message.id for message in checks.run_checks(tags=["authsignal"], include_deployment_checks=True)]
+
+    assert "authsignal.W005" not in deployed()
+    settings.AUTHSIGNAL_ALLOW_SANDBOX = True
+    assert "authsignal.W005" in deployed()
+    assert found() == []  # a test run needs it
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("AUTHSIGNAL_TIMEOUTS", "Did you mean AUTHSIGNAL_TIMEOUT?"),
+        ("AUTHSIGNAL_PROTECTED", "Did you mean AUTHSIGNAL_PROTECT?"),
+        ("AUTHSIGNAL_REGIONS", "Did you mean AUTHSIGNAL_REGION?"),
+        ("AUTHSIGNAL_" + "Q" * 20, "Remove it."),
+    ],
+)
+def test_misspelt_setting_is_W006(settings, name, hint):  # noqa: N802
+    setattr(settings, name, {})
+    message = found("W006")
+    assert (message.msg, message.hint) == (f"{name} is no setting of django-authsignal.", hint)
+
+
+def test_every_setting_of_ours_is_known(settings):
+    settings.AUTHSIGNAL_REGION, settings.AUTHSIGNAL_API_URL = "us", ""
+    settings.AUTHSIGNAL_SIGN_IN_ACTION, settings.AUTHSIGNAL_PROTECT = "signIn", {"admin:*": {"action": "adminAccess"}}
+    assert found() == []
+
+
 def test_login_on_cookie_sessions_is_E010(settings):  # noqa: N802
     settings.AUTHSIGNAL_SIGN_IN_ACTION = "signIn"
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"

@@ -37,6 +37,11 @@ def exempt(request):
     return HttpResponse("exempt")
 
 
+@step_up_exempt
+async def async_exempt(request):
+    return HttpResponse("exempt")
+
+
 AREA = (
     [
         path("one/", view, name="one"),
@@ -45,6 +50,7 @@ AREA = (
         path("own/", step_up_required("own")(view), name="own"),
         path("public/", public, name="public"),
         path("exempt/", exempt, name="exempt"),
+        path("exempt/async/", async_exempt, name="exempt-async"),
         path("unnamed/", view),
     ],
     "area",
@@ -76,6 +82,7 @@ def asked(authsignal):
         ("/area/own/", ["own"]),
         ("/area/public/", ["area"]),
         ("/area/exempt/", []),
+        ("/area/exempt/async/", []),
         ("/area/unnamed/", ["area"]),
         ("/gated/", []),
         ("/step-up/enrol/", []),
@@ -121,7 +128,7 @@ def test_area_is_protected_under_asgi(area, authsignal, alice):
     async def visit():
         browser = AsyncClient()
         await browser.aforce_login(alice)
-        return await browser.get("/area/async/"), await browser.get("/area/exempt/")
+        return await browser.get("/area/async/"), await browser.get("/area/exempt/async/")
 
     stopped, passed = visit()
     assert (outcome(stopped), passed.content) == ("blocked", b"exempt")

@@ -203,6 +203,17 @@ def test_json_that_looks_like_the_approved_form_is_another_request(client, done,
     assert done == []
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("name", ["csrfmiddlewaretoken", "_step_up_key"])
+def test_approved_body_hides_nothing_behind_a_field_of_ours(client, bank, done, approved, mark, name):  # A9 T4
+    """Fields that are no content of a form are content of a JSON text that calls itself one."""
+    body = f'{mark}{{"x": "&{name}=", "amount": %d, "y": "&"}}'
+    approved("/act/", body % 1)
+    assert_step_up_required(send(client, "/act/", body % 5000, FORM))
+    assert done == []
+    assert send(client, "/act/", body % 1, FORM).content == b"done"
+
+
 @pytest.mark.parametrize("changed", ["text/csv; charset=utf-7", "text/csv; header=present", "text/plain"])
 def test_approved_payments_file_in_another_charset_pays_nothing(client, bank, changed):  # A9 T4
     def payments(media_type):
