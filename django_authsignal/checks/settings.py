@@ -23,6 +23,7 @@ __all__ = [
     "check_site_url",
 ]
 
+PREFIX = "AUTHSIGNAL_"
 MIDDLEWARE = "django_authsignal.middleware.StepUpMiddleware"
 
 OTHER_SETTINGS = [
@@ -89,11 +90,12 @@ def check_names(**kwargs: Any) -> Messages:
     if MIDDLEWARE not in settings.MIDDLEWARE:
         text = "StepUpMiddleware is missing: what require_step_up() refuses is answered with a bare 403."
         found.append(warning(4, text, f"Add {MIDDLEWARE!r} to MIDDLEWARE, after AuthenticationMiddleware."))
-    known = {f"AUTHSIGNAL_{name}" for name in (*vars(AppSettings), "REGION")}
-    for name in sorted(name for name in dir(settings) if name.startswith("AUTHSIGNAL_") and name not in known):
+    known = {name for name in (*vars(AppSettings), "REGION") if name.isupper()}
+    given = {name.removeprefix(PREFIX) for name in dir(settings) if name.startswith(PREFIX)}
+    for name in sorted(given - known):
         close = get_close_matches(name, known, n=1)
-        hint = f"Did you mean {close[0]}?" if close else "Remove it."
-        found.append(warning(6, f"{name} is no setting of django-authsignal.", hint))
+        hint = f"Did you mean {PREFIX}{close[0]}?" if close else "Remove it."
+        found.append(warning(6, f"{PREFIX}{name} is no setting of django-authsignal.", hint))
     return found
 
 
