@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
+
 import pytest
 from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.test import AsyncClient
+from django.urls import ResolverMatch
 
+from django_authsignal.decorators import let_on
 from django_authsignal.exceptions import StepUpRequired
 from django_authsignal.middleware import StepUpMiddleware
 from django_authsignal.services.decision import Decision, Outcome
 
+from .gated import ACTION
 from .gated import gated as gated
 
 REFUSAL = StepUpRequired(Decision(outcome=Outcome.BLOCKED, action_code="pay"))
@@ -83,3 +88,24 @@ def test_middleware_is_of_the_kind_of_what_it_wraps(rf):
     sync = StepUpMiddleware(sync_get_response)
     assert not iscoroutinefunction(sync)
     assert sync(rf.get("/")).content == b"sync"
+
+
+@pytest.mark.parametrize(
+    ("view", "is_let_on", "noted"),
+    [(araising(None), True, ["unfinished"]), (raising(None), True, []), (raising(None), False, []), (None, False, [])],
+)
+def test_client_that_leaves_is_noted_where_its_view_goes_with_it(rf, gated, view, is_let_on, noted):  # T36
+    """An async view is cancelled; a sync view that runs already goes on to its end in its thread."""
+
+    async def left(request):
+        raise CancelledError
+
+    gated()
+    gated.get()
+    request = rf.get("/gated/")
+    request.resolver_match = ResolverMatch(view, (), {}) if view else None
+    if is_let_on:
+        let_on(request, Decision(outcome=Outcome.ALLOWED, action_code=ACTION, key=gated.row.idempotency_key))
+    with pytest.raises(CancelledError):
+        async_to_sync(StepUpMiddleware(left))(request)
+    assert list(gated.row.events.values_list("kind", flat=True)) == noted
