@@ -68,7 +68,7 @@ def bind_request(
     match = request.resolver_match
     kwargs = {name: str(value) for name, value in match.kwargs.items()} if match else {}
     args = [str(value) for value in match.args] if match else []
-    parts = [route_of(request), args, kwargs, request.method, narrowed, content]
+    parts = [request.get_host(), request.path_info, route_of(request), args, kwargs, request.method, narrowed, content]
     try:
         return Binding(digests("binding", parts), {name: chosen[name] for name in chosen if name[:1] != "_"})
     except UnicodeEncodeError as error:
@@ -119,11 +119,12 @@ def _content(request: HttpRequest) -> Iterator[object]:
     yield request.content_type
     parsed = parsed_form(request)
     if parsed is None:
-        yield sorted((request.content_params or {}).items())  # a charset changes what a body says
+        # A charset changes what a body says, and API parsers take a file's name from the header.
+        yield [sorted((request.content_params or {}).items()), request.headers.get("Content-Disposition", "")]
         yield hashlib.sha256(request.body).digest()
         return
-    if not is_plain_form(request):
-        yield hashlib.sha256(request.body).digest()  # no browser's form, and a view may read it in its own way
+    if not is_plain_form(request):  # no browser's form, and a view may read it in its own way
+        yield [sorted((request.content_params or {}).items()), hashlib.sha256(request.body).digest()]
     fields, uploads = parsed
     # A view reads fields by name, so only the order within a name means anything.
     yield sorted(

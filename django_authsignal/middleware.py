@@ -99,8 +99,8 @@ def _sign_in(request: HttpRequest, url_name: str | None) -> HttpResponse | None:
 
 
 def _protect(request: HttpRequest, view: View, name: str) -> HttpResponse | None:
-    policy = None if hasattr(view, "step_up_policy") else protection.policy_for(view, name)
-    if policy is None or _refuses_anyway(request, view):
+    policy = protection.area_policy(view, name)
+    if policy is None or _refuses_anyway(request, view) or protection.asks_itself(view, request):
         return None
     return gate(request, policy.resolved())[0]
 
@@ -108,13 +108,19 @@ def _protect(request: HttpRequest, view: View, name: str) -> HttpResponse | None
 def _refuses_anyway(request: HttpRequest, view: View) -> bool:
     """Permission first: what the admin turns away, or what anybody may see, is not ours to ask about."""
     of_model: Any = getattr(getattr(view, "model_admin", None), "admin_site", None)
-    site: Any = getattr(view, "admin_site", of_model) or getattr(view, "__self__", None)  # a site's login is its method
-    if hasattr(site, "has_permission") and not site.has_permission(request):
+    site: Any = getattr(view, "admin_site", of_model) or _site_of_login(view)
+    if site is not None and not site.has_permission(request):
         return True
     if is_signed_in(request):
         return False
     login_path = resolve_url(settings.LOGIN_URL).partition("?")[0]
     return getattr(view, "login_required", True) is False or request.path == login_path
+
+
+def _site_of_login(view: View) -> Any:
+    """The admin site whose own login page *view* is; no other method of a site turns strangers away by itself."""
+    site = getattr(view, "__self__", None)
+    return site if hasattr(site, "admin_view") and view == getattr(site, "login", None) else None
 
 
 def _finished(request: HttpRequest, response: Any) -> HttpResponseBase:

@@ -13,6 +13,7 @@ from asgiref.sync import iscoroutinefunction
 from django.contrib.auth.views import LogoutView
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
+from django.http import HttpRequest
 from django.urls import Resolver404, ResolverMatch, URLPattern, URLResolver, get_resolver, get_script_prefix, resolve
 
 from django_authsignal.conf import app_settings
@@ -21,6 +22,8 @@ from django_authsignal.policy import PolicyArguments, StepUpPolicy
 __all__ = [
     "NOT_OF_A_LOGIN",
     "Route",
+    "area_policy",
+    "asks_itself",
     "is_exempt",
     "policy_before",
     "policy_for",
@@ -81,11 +84,27 @@ def is_exempt(view: Callable[..., Any], name: str) -> bool:
 
 
 def policy_for(view: Callable[..., Any], name: str) -> StepUpPolicy | None:
-    """The policy before this *view* under this view *name*: the first pattern that matches, unless it has its own."""
+    """The policy before this *view* under this view *name*: its own, else that of the area it stands in."""
     own = getattr(view, "step_up_policy", None)
-    if own is not None or is_exempt(view, name):
-        return own
+    return own if own is not None else area_policy(view, name)
+
+
+def area_policy(view: Callable[..., Any], name: str) -> StepUpPolicy | None:
+    """What ``AUTHSIGNAL_PROTECT`` puts before this *view*: the first pattern that matches its *name*."""
+    if is_exempt(view, name):
+        return None
     return next((policy for pattern, policy in protected_patterns() if fnmatchcase(name, pattern)), None)
+
+
+def asks_itself(view: Callable[..., Any], request: HttpRequest) -> bool:
+    """Whether the view's own policy will stop *this* request; one that lets it pass leaves it to the area."""
+    of_request = getattr(view, "step_up_policy_of", None)  # a view set has one for each action
+    own = of_request(request) if of_request else getattr(view, "step_up_policy", None)
+    if own is None:
+        return False
+    policy: StepUpPolicy = own.resolved()
+    asked = policy.protects(str(request.method)) and not policy.report_only
+    return asked and (policy.when is None or bool(policy.when(request)))
 
 
 def policy_before(path: str) -> StepUpPolicy | None:

@@ -27,6 +27,8 @@ MULTIPART = "multipart/form-data"
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", MULTIPART})
 FORM_BYTES = re.compile(rb"[\w*\-.%+&=~!'()]*")
 """What URLSearchParams, a form's own encoding and encodeURIComponent leave unescaped, and their marks."""
+NO_FILE = re.compile(rb'; filename=""\r\nContent-Type: application/octet-stream\r\n\r\n\r\n')
+"""The part that browsers send for a file that was not chosen, and Django leaves out."""
 OTHER_LANGUAGES = (b"{", b'"', b"<", b"\0")
 """What stands in JSON, XML and UTF-16, and is escaped in a form."""
 UTF8 = ("", "utf-8", "utf8", "us-ascii")
@@ -70,9 +72,22 @@ def is_plain_form(request: HttpRequest) -> bool:
 
     A multipart stream that Django has parsed away cannot be read in any other way; a body that was kept can.
     """
-    if request.content_type == MULTIPART:
-        return not hasattr(request, "_body") or request.body.lstrip()[:2] == b"--"
-    return FORM_BYTES.fullmatch(request.body) is not None
+    if request.content_type != MULTIPART:
+        return FORM_BYTES.fullmatch(request.body) is not None
+    return not hasattr(request, "_body") or _is_plain_multipart(request)
+
+
+def _is_plain_multipart(request: HttpRequest) -> bool:
+    """Whether a readable multipart body is its parsed parts and nothing else: no prologue, epilogue or stray part."""
+    form = parsed_form(request)
+    boundary = (request.content_params or {}).get("boundary", "").encode()
+    if form is None or not boundary:
+        return False
+    first, *parts = request.body.split(b"--" + boundary)
+    last = parts.pop() if parts else b""
+    known = sum(len(values) for source in form for _name, values in source.lists()) + len(NO_FILE.findall(request.body))
+    whole = all(part[:2] == part[-2:] == b"\r\n" for part in parts)
+    return first == b"" and last in (b"--", b"--\r\n") and whole and len(parts) == known
 
 
 def folded(text: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import Any, ClassVar
@@ -14,6 +14,7 @@ from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
+from rest_framework.viewsets import ViewSetMixin
 
 from django_authsignal import http
 from django_authsignal.decorators import note_unfinished
@@ -23,6 +24,8 @@ from django_authsignal.services.decision import Decision
 from .asking import ask, finds_nobody, is_made_up, keep_body, negotiated_html
 
 __all__ = ["StepUpAPIMixin"]
+
+STANDARD_ACTIONS = ("list", "create", "retrieve", "update", "partial_update", "destroy")
 
 
 class StepUpAPIMixin(APIView):
@@ -47,13 +50,14 @@ class StepUpAPIMixin(APIView):
     def as_view(cls, *args: Any, **initkwargs: Any) -> Any:
         """The view function, marked for checks and commands."""
         step_up = initkwargs.get("step_up", cls.step_up)
-        _refuse_contradictions(cls, step_up)
+        _refuse_contradictions(cls, step_up, args[0].values() if args else ())
         view: Any = super().as_view(*args, **initkwargs)
         view._non_atomic_requests = set(connections)
         actions: Mapping[str, str] = getattr(view, "actions", {"": ""})
         before = [cls.step_up_actions.get(action, step_up) for action in actions.values()]
         if policies := tuple(policy for place, policy in enumerate(before) if policy and policy not in before[:place]):
             view.step_up_policy, view.step_up_policies = policies[0], policies
+            view.step_up_policy_of = partial(_policy_of_request, actions, cls.step_up_actions, step_up)
         return view
 
     def get_step_up_policy(self) -> StepUpPolicy | None:
@@ -106,7 +110,18 @@ class StepUpAPIMixin(APIView):
         return http.seal(response) if decision else response
 
 
-def _refuse_contradictions(view: type[StepUpAPIMixin], step_up: StepUpPolicy | None) -> None:
+def _extra_actions(view: type[StepUpAPIMixin]) -> list[Any]:
+    extra: list[Any] = view.get_extra_actions() if issubclass(view, ViewSetMixin) else []
+    return extra
+
+
+def _routed_actions(view: type[StepUpAPIMixin], bound: Collection[str]) -> set[str]:
+    """What a router, ``@action``, or a binding by hand can lead to; a helper of that name is no action."""
+    standard = {action for action in STANDARD_ACTIONS if callable(getattr(view, action, None))}
+    return standard | {*bound} | {name for action in _extra_actions(view) for name in action.mapping.values()}
+
+
+def _refuse_contradictions(view: type[StepUpAPIMixin], step_up: StepUpPolicy | None, bound: Collection[str]) -> None:
     if view.get_step_up_policy is not StepUpAPIMixin.get_step_up_policy:
         return
     name, actions = view.__name__, view.step_up_actions
@@ -114,9 +129,27 @@ def _refuse_contradictions(view: type[StepUpAPIMixin], step_up: StepUpPolicy | N
         raise ImproperlyConfigured(f"{name}: step_up and the values of step_up_actions must be StepUpPolicy objects.")
     if step_up is None and not any(actions.values()):
         raise ImproperlyConfigured(f"{name} needs step_up = StepUpPolicy('actionCode') or step_up_actions.")
-    if unknown := [action for action in actions if not callable(getattr(view, action, None))]:
-        raise ImproperlyConfigured(f"{name}.step_up_actions names {unknown[0]!r}, which {name} does not have.")
+    if actions and not issubclass(view, ViewSetMixin):
+        raise ImproperlyConfigured(f"{name}.step_up_actions is for view sets; {name} has no actions: use step_up.")
+    if unknown := [action for action in actions if action not in _routed_actions(view, bound)]:
+        raise ImproperlyConfigured(f"{name}.step_up_actions names {unknown[0]!r}, which is no action of {name}.")
+    for action in _extra_actions(view):
+        named = {*action.mapping.values()} & actions.keys()
+        if step_up is None and named and len(named) < len({*action.mapping.values()}):
+            text = f"{action.__name__} has several methods: name each of {', '.join(sorted(action.mapping.values()))}."
+            raise ImproperlyConfigured(f"{name}.step_up_actions: {text}")
     changes = {action for action in ("update", "partial_update") if hasattr(view, action)}
     if step_up is None and len(changes) == 2 and len(changes & actions.keys()) == 1:
         text = "PUT and PATCH make the same change: name both update and partial_update (None leaves one open)."
         raise ImproperlyConfigured(f"{name}.step_up_actions: {text}")
+
+
+def _policy_of_request(
+    actions: Mapping[str, str],
+    by_action: Mapping[str, StepUpPolicy | None],
+    step_up: StepUpPolicy | None,
+    request: HttpRequest,
+) -> StepUpPolicy | None:
+    """What stands before the handler that *request*'s method leads to."""
+    action = actions.get(str(request.method).lower(), "")
+    return by_action.get(action, step_up)
