@@ -79,10 +79,8 @@ def is_plain_form(request: HttpRequest) -> bool:
 
 def _is_plain_multipart(request: HttpRequest) -> bool:
     """Whether a readable multipart body is its parsed parts and nothing else: no prologue, epilogue or stray part."""
-    form = parsed_form(request)
+    form = parsed_form(request) or ()
     boundary = (request.content_params or {}).get("boundary", "").encode()
-    if form is None or not boundary:
-        return False
     first, *parts = request.body.split(b"--" + boundary)
     last = parts.pop() if parts else b""
     known = sum(len(values) for source in form for _name, values in source.lists()) + len(NO_FILE.findall(request.body))
