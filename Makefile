@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The first of these that runs, is new enough and can make virtual environments (pyenv's shims may exist and fail).
 PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3
 # Where a grant is decided no branch goes untested.
-ROOMS := services/* binding.py values.py policy.py models.py querysets.py digests.py sessions.py client/connections.py client/sending.py client/signature.py client/transport.py
+ROOMS := services/* binding.py values.py policy.py models/* querysets.py digests.py sessions.py client/connections.py client/sending.py client/signature.py client/transport.py
 EMPTY :=
 COMMA := ,
 FULLY_COVERED := $(subst $(EMPTY) $(EMPTY),$(COMMA),$(addprefix */django_authsignal/,$(ROOMS)))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.contrib.auth.signals import user_logged_in
+from django.conf import settings
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.core import checks
+from django.db.models.signals import pre_delete
 from django.utils.translation import gettext_lazy as _
 
 __all__ = ["AuthsignalConfig"]
@@ -28,4 +30,10 @@ class AuthsignalConfig(AppConfig):
         for check in DEPLOYMENT_CHECKS:
             checks.register(check, "authsignal", deploy=True)
         user_logged_in.connect(receivers.note_login, dispatch_uid="django_authsignal.login")
+        user_logged_out.connect(receivers.void_sessions_actions, dispatch_uid="django_authsignal.logout")
+        pre_delete.connect(
+            receivers.void_deleted_users_actions,
+            sender=settings.AUTH_USER_MODEL,
+            dispatch_uid="django_authsignal.user_deletion",
+        )
         connection.refuse_stray_sandbox()

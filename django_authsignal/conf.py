@@ -66,6 +66,10 @@ def _function(name: str) -> Callable[..., Any] | None:
     return value
 
 
+def _is_secret(value: object) -> bool:
+    return isinstance(value, str) and bool(value) and value.isascii() and value.isprintable() and value == value.strip()
+
+
 def _is_plain_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
@@ -82,11 +86,19 @@ class AppSettings:
     def SECRET(self) -> str:
         """The server API secret key of the Authsignal tenant. Required."""
         value = _text("SECRET")
-        if not value or not value.isascii() or not value.isprintable() or value != value.strip():
+        if not _is_secret(value):
             raise _wrong(
                 "SECRET", "must hold the API secret key of your tenant (Authsignal portal, Settings, API keys)."
             )
         return value
+
+    @property
+    def SECRET_FALLBACKS(self) -> tuple[str, ...]:
+        """Further secrets that sign webhooks while the tenant's key is being rotated. Default ()."""
+        value = _get("SECRET_FALLBACKS", ())
+        if not isinstance(value, list | tuple) or not all(map(_is_secret, value)):
+            raise _wrong("SECRET_FALLBACKS", "must be a list of API secret keys, none of them empty.")
+        return tuple(value)
 
     @property
     def API_URL(self) -> str:
@@ -157,6 +169,16 @@ class AppSettings:
     def CHALLENGE_TTL(self) -> timedelta:
         """How long a challenge may wait to be passed. Seconds in settings, default 600 (the life of the token)."""
         return timedelta(seconds=_integer("CHALLENGE_TTL", 600, 30, 900))
+
+    @property
+    def WEBHOOK_TOLERANCE(self) -> int:
+        """How far the time in a webhook's signature may be from ours, either way. Seconds, default 300."""
+        return _integer("WEBHOOK_TOLERANCE", 300, 1, 3600)
+
+    @property
+    def RETENTION_DAYS(self) -> int:
+        """How long ``authsignal_prune`` keeps history. Days, default 365."""
+        return _integer("RETENTION_DAYS", 365, 1, 3650)
 
     @property
     def TRUSTED_PROXY_COUNT(self) -> int:

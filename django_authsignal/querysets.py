@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from django_authsignal.claims import Claim
-from django_authsignal.statuses import LIVE, Status
+from django_authsignal.statuses import HARMLESS, LIVE, UNFINISHED, Status
 
 if TYPE_CHECKING:
     from django_authsignal.models import TrackedAction
@@ -78,6 +78,31 @@ class TrackedActionQuerySet(models.QuerySet["TrackedAction"]):
     def ended_for(self, reason: str, user_pk: Any, since: datetime) -> int:
         """How many rows of this user ended for *reason* since then."""
         return self.current().filter(user_id=user_pk, reason=reason, created_at__gt=since).count()
+
+    def unfinished(self) -> TrackedActionQuerySet:
+        """Rows that have not come to an end, whether or not their time has passed."""
+        return self.filter(status__in=UNFINISHED)
+
+    def end(self, status: Status, reason: str) -> int:
+        """Those of these rows that are unfinished -> REFUSED or VOID. May share the caller's transaction: a rollback
+        would bring back only what was there."""
+        return self.unfinished().update(status=status, reason=reason, ended_at=timezone.now(), return_path="")
+
+    def hear(self, state: str, at: datetime, source: str) -> int:
+        """Record what the service says of these rows, by its own time; returns how many rows it was news to.
+
+        The newest word counts, in whatever order they arrive (T57). Of a spent row a veto outweighs everything
+        harmless, however late that is: else a message could open a revoked window again, and a message never grants.
+        """
+        news = (
+            Q(remote_state_at__isnull=True) | Q(remote_state_at__lt=at) | Q(remote_state_at=at, remote_state__lt=state)
+        )
+        spent = Q(status=Status.SPENT)
+        if state in HARMLESS:
+            news &= ~spent | Q(remote_state__in=HARMLESS)
+        else:
+            news |= spent & Q(remote_state__in=HARMLESS)
+        return self.filter(news).update(remote_state=state, remote_state_at=at, remote_state_source=source)
 
     def begin(self, claim: Claim, *, enforced: bool) -> TrackedAction:
         """Commit a row with a fresh key, before the service hears of it (K0 to K2)."""

@@ -1,6 +1,6 @@
 """Signals, sent with ``send_robust`` after the fact is committed: a failing receiver never changes a decision.
 
-Every signal carries ``action`` (the ``TrackedAction``) and the sender is that class.
+The signals of an action carry ``action`` (the ``TrackedAction``), and their sender is that class.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ __all__ = [
     "step_up_challenged",
     "step_up_refused",
     "step_up_spent",
+    "webhook_received",
 ]
 
 action_tracked = Signal()
@@ -43,7 +44,15 @@ step_up_bypassed = Signal()
 """A request went on without an approval because its policy says so (unenrolled or outage); ``reason`` says which."""
 
 enrolment_changed = Signal()
-"""An authenticator was enrolled for ``user``, a user; the sender is the user's class."""
+"""The authenticators of ``user`` changed, as this project enrolled one or a webhook says; the sender is the user's
+class. ``change`` is 'created', 'updated' or 'deleted', ``verification_method`` a text such as 'SMS' or ''."""
+
+webhook_received = Signal()
+"""A genuine webhook arrived for the first time: ``event``, a ``django_authsignal.client.Event``, the sender's class.
+
+Events of the types email.created, sms.created and push.created are not recorded anywhere, so this is the only place
+where their code can be met: send it on, keep it nowhere. If a receiver fails on one of them, or there is none, the
+service is told so and the user's challenge does not start."""
 
 
 def announce(signal: Signal, action: TrackedAction, **details: Any) -> None:

@@ -7,7 +7,9 @@ from datetime import timedelta
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-__all__ = ["LIVE", "SKEW", "UNFINISHED", "Status"]
+from django_authsignal.client import State
+
+__all__ = ["GRANTING", "HARMLESS", "LIVE", "SKEW", "UNFINISHED", "Status"]
 
 SKEW = timedelta(seconds=120)
 """How far two clocks may disagree before a time counts as impossible (T70)."""
@@ -27,3 +29,8 @@ class Status(models.TextChoices):
 LIVE = (Status.PENDING, Status.APPROVED)
 """Rows that can still be spent; at most one for the same request."""
 UNFINISHED = (Status.CREATED, *LIVE)
+
+GRANTING = (State.ALLOW, State.CHALLENGE_SUCCEEDED)
+"""What the service must have said last of a spent row for its window to count."""
+HARMLESS = (*GRANTING, State.CHALLENGE_REQUIRED, State.REVIEW_SUCCEEDED)
+"""What the service may say later without taking anything back; every other word, known or not, is a veto."""

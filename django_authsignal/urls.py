@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from django_authsignal import views
+from django_authsignal.webhook import webhook
 
 app_name = "authsignal"
 
@@ -14,4 +15,5 @@ urlpatterns = [
     path("enrol/", views.enrol, name="enrol"),
     path("manage/", views.manage, name="manage"),
     path("unlock/", views.unlock, name="unlock"),
+    path("webhook/", webhook, name="webhook"),
 ]

@@ -140,7 +140,7 @@ def test_deleting_a_user_keeps_the_history(admin_client, alice, pending):
     url = reverse("admin:auth_user_delete", args=[alice.pk])
     assert admin_client.post(url, {"post": "yes"}).status_code == 302
     row = TrackedAction.objects.get()
-    assert (row.user, row.status) == (None, Status.PENDING)
+    assert (row.user, row.status, row.reason) == (None, Status.VOID, "account_deleted")
     gone = f"{row.authsignal_user_id} (no account any more)"
     assert gone in admin_client.get(LIST).text
     assert gone in page_of(admin_client, row).text

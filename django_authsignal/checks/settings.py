@@ -27,12 +27,15 @@ PREFIX = "AUTHSIGNAL_"
 MIDDLEWARE = "django_authsignal.middleware.StepUpMiddleware"
 
 OTHER_SETTINGS = [
+    "SECRET_FALLBACKS",
     "TENANT_ID",
     "MODE",
     "TIMEOUT",
     "UNENROLLED",
     "APPROVAL_TTL",
     "CHALLENGE_TTL",
+    "WEBHOOK_TOLERANCE",
+    "RETENTION_DAYS",
     "TRUSTED_PROXY_COUNT",
     "USER_ID",
     "ATTRIBUTES",

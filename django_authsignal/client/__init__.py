@@ -16,6 +16,7 @@ from __future__ import annotations
 from .answers import Action, ActionSummary, Authenticator, Enrolled, Tracked, User, Users, Validation
 from .api import Client
 from .errors import AuthsignalError, InvalidSignature, Rejected, Unauthorized, Unavailable, UnexpectedAnswer
+from .webhooks import Event
 from .wire import State
 
 ALLOW = State.ALLOW
@@ -42,6 +43,7 @@ __all__ = [
     "AuthsignalError",
     "Client",
     "Enrolled",
+    "Event",
     "InvalidSignature",
     "Rejected",
     "State",

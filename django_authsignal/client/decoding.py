@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from .errors import Rejected, Unauthorized, UnexpectedAnswer
 
-__all__ = ["BODY_CAP", "Reply", "accept", "parse", "seconds_to_wait"]
+__all__ = ["BODY_CAP", "Reply", "accept", "parse", "seconds_to_wait", "strict"]
 
 BODY_CAP = 256 * 1024
 """Bytes of a body that are read at most; the service's real answers are a hundredth of it."""
@@ -63,7 +63,7 @@ def parse(reply: Reply) -> dict[str, Any] | list[Any]:
         reason = "a compressed body that was not asked for"
     else:
         try:
-            value = _strict(reply.body)
+            value = strict(reply.body)
         except (ValueError, RecursionError) as error:
             reason = f"no sound JSON ({type(error).__name__})"
         else:
@@ -74,7 +74,8 @@ def parse(reply: Reply) -> dict[str, Any] | list[Any]:
     raise UnexpectedAnswer(reply.method, reply.route, reason)
 
 
-def _strict(body: bytes) -> Any:
+def strict(body: bytes) -> Any:
+    """The one JSON value in *body*: no duplicate members, NaN or lone surrogates. Raises ValueError, RecursionError."""
     text = body.decode("utf-8")
     value = _DECODER.decode(text)
     if "\\u" in text:

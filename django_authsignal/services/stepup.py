@@ -19,7 +19,6 @@ from django.utils import timezone
 from django_authsignal import connection, sessions, signals
 from django_authsignal.bearers import Bearer
 from django_authsignal.claims import Claim
-from django_authsignal.client import State
 from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.policy import ANSWERED_BY_GATE, StepUpPolicy
 from django_authsignal.services import asking
@@ -27,13 +26,11 @@ from django_authsignal.services.completion import Result, validate
 from django_authsignal.services.decision import Decision, Outcome
 from django_authsignal.services.question import Bind, Question, is_authenticated, is_signed_in, question
 from django_authsignal.sessions import Window
-from django_authsignal.statuses import LIVE, SKEW, Status
+from django_authsignal.statuses import GRANTING, LIVE, SKEW, Status
 
 __all__ = ["fitting_window", "require", "unfinished", "watch"]
 
 logger = logging.getLogger("django_authsignal")
-
-GRANTING = (State.ALLOW, State.CHALLENGE_SUCCEEDED)
 
 
 def require(

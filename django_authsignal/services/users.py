@@ -8,12 +8,15 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.db import Error
 from django.http import HttpRequest
 from django.urls import reverse
 
 from django_authsignal import attributes, connection, sessions, signals
 from django_authsignal.client import AuthsignalError, State, Tracked
+from django_authsignal.conf import app_settings
 from django_authsignal.models import TrackedAction
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.services import asking
@@ -28,6 +31,7 @@ __all__ = [
     "enrol_path",
     "enrol_phone",
     "enrolment_phase",
+    "find_user",
     "start_enrolment",
     "start_managing",
 ]
@@ -128,6 +132,19 @@ def _hosted(answer: Tracked | None, *states: State) -> Enrolment:
     return Enrolment(Phase.HOSTED, url) if url else Enrolment(Phase.FAILED)
 
 
+def find_user(authsignal_user_id: str) -> Any | None:
+    """The user whom Authsignal knows by this id, if any: by our rows, else by primary key where that is the id."""
+    rows = TrackedAction.objects.current().filter(authsignal_user_id=authsignal_user_id, user__isnull=False)
+    row = rows.filter(environment=connection.environment()).select_related("user").order_by("-created_at").first()
+    if row is not None or app_settings.USER_ID is not None:
+        return row and row.user
+    users = get_user_model()
+    try:
+        return users._default_manager.filter(pk=users._meta.pk.to_python(authsignal_user_id)).first()
+    except ValidationError:
+        return None
+
+
 def enrol_phone(user: Any, phone_number: str, verification_method: str, *, dry_run: bool = False) -> bool:
     """Enrol a phone number (E.164) that the project has verified. False when it is there already.
 
@@ -139,5 +156,7 @@ def enrol_phone(user: Any, phone_number: str, verification_method: str, *, dry_r
             return False
     if not dry_run:
         client.enrol_authenticator(user_id, {"verificationMethod": verification_method, "phoneNumber": phone_number})
-        signals.enrolment_changed.send_robust(sender=type(user), user=user)
+        signals.enrolment_changed.send_robust(
+            sender=type(user), user=user, change="created", verification_method=verification_method
+        )
     return True

@@ -98,7 +98,24 @@ class TrackedAction(models.Model):
                 condition=~Q(status__in=LIVE) | Q(enforced=True), name="authsignal_live_is_enforced"
             ),
         ]
-        indexes = [models.Index(fields=["user", "created_at"], name="authsignal_user_history")]
+        # What the history is asked for, always newest first; each one costs every insert a little.
+        indexes = [
+            models.Index(fields=["user", "created_at"], name="authsignal_user_history"),
+            models.Index(fields=["authsignal_user_id", "created_at"], name="authsignal_id_history"),
+            models.Index(fields=["created_at"], name="authsignal_by_time"),
+            models.Index(fields=["status", "created_at"], name="authsignal_by_status"),
+            models.Index(fields=["action", "created_at"], name="authsignal_by_action"),
+            models.Index(fields=["reason", "created_at"], name="authsignal_by_reason", condition=~Q(reason="")),
+            models.Index(
+                fields=["verification_method", "created_at"],
+                name="authsignal_by_method",
+                condition=~Q(verification_method=""),
+            ),
+        ]
+        permissions = [
+            ("refresh_trackedaction", _("Can ask Authsignal about a tracked action")),
+            ("unblock_trackedaction", _("Can lift a block into a new challenge")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.idempotency_key}"
@@ -210,6 +227,11 @@ class ActionEvent(models.Model):
         OUTAGE = "outage", _("the service could not be asked")
         ANOMALY = "anomaly", _("the service answered what it must not")
         UNFINISHED = "unfinished", _("spent, but the view did not finish")
+        REVOKED = "revoked", _("the service took it back")
+        DRIFT = "drift", _("the service said something else than this history")
+        REFRESHED = "refreshed", _("an operator asked the service")
+        LIFTED = "lifted", _("an operator lifted the block into a new challenge")
+        FORGOTTEN = "forgotten", _("the user's data were erased")
 
     action = models.ForeignKey(TrackedAction, models.CASCADE, related_name="events", verbose_name=_("tracked action"))
     kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices)

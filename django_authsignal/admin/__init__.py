@@ -1,0 +1,7 @@
+"""Django's admin: the history to be read, and what operators may do with it."""
+
+from __future__ import annotations
+
+from django_authsignal.admin.history import TrackedActionAdmin
+
+__all__ = ["TrackedActionAdmin"]
