@@ -1,0 +1,1 @@
+"""Measurements: ratios and figures of one run on one machine. Nothing here is a test."""

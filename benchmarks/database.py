@@ -1,0 +1,46 @@
+"""A database of its own for one measurement, migrated and thrown away."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+KINDS = ("sqlite", "postgresql")
+
+
+@contextmanager
+def database(kind: str) -> Iterator[None]:
+    """Set Django up on an empty database of this *kind*; call it once in a process.
+
+    SQLite is a file in WAL mode. PostgreSQL is a throw-away cluster with its own defaults but ``fsync`` off, as the
+    disks of two machines differ more than anything that is measured here.
+    """
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    if kind == "postgresql":
+        os.environ["AUTHSIGNAL_TEST_DATABASE"] = "postgresql"
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        import django
+        from django.db import connection, connections
+
+        django.setup()
+        settings = connections["default"].settings_dict
+        if kind == "postgresql":
+            from tests.rig import postgresql
+
+            cluster = postgresql.start()
+            settings.update(HOST=str(cluster.home), NAME="postgres")
+        else:
+            settings.update(NAME=str(Path(folder) / "bench.sqlite3"))
+            settings["OPTIONS"]["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"
+        try:
+            from django.core.management import call_command
+
+            call_command("migrate", verbosity=0)
+            yield
+        finally:
+            connection.close()
+            if kind == "postgresql":
+                cluster.stop()
