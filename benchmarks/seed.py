@@ -53,15 +53,15 @@ def _postgresql(rows: int, users: int, days: int) -> None:
 def _sqlite(rows: int, users: int, days: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"{_series(users)} INSERT INTO auth_user ({USER_COLUMNS}) SELECT 'user' || substr('000000' || n, -7), '!', 0,"
-            " 0, 1, '', '', '', datetime('now') FROM series"
+            f"{_series(users)} INSERT INTO auth_user ({USER_COLUMNS}) SELECT 'user' || substr('000000' || n, -7), '!',"
+            " 0, 0, 1, '', '', '', datetime('now') FROM series"
         )
         person = f"({_first_user(cursor)} + (n * 7919) % {users})"
         ago = f"'-' || (({rows} - n) * {days * 86400 / rows}) || ' seconds'"
         time = f"strftime('%Y-%m-%d %H:%M:%f', 'now', {ago})"
         cursor.execute(
-            f"{_series(rows)} INSERT INTO authsignal_trackedaction ({COLUMNS}) SELECT {person}, CAST({person} AS TEXT),"
-            f" '', 'sandbox', {ACTIONS}, lower(hex(randomblob(16))), {STATUSES}, 'ALLOW', {time}, 'track', {REASONS}, 1,"
+            f"{_series(rows)} INSERT INTO authsignal_trackedaction ({COLUMNS}) SELECT {person}, CAST({person} AS TEXT), '',"
+            f" 'sandbox', {ACTIONS}, lower(hex(randomblob(16))), {STATUSES}, 'ALLOW', {time}, 'track', {REASONS}, 1,"
             f" 'transfer', 'POST', '', hex(n), hex('c' || n), hex('a' || n), 1, {METHODS}, '[]', '203.0.113.7',"
             f" {time}, {time}, {_ended(time)} FROM series"
         )
