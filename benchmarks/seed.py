@@ -60,9 +60,9 @@ def _sqlite(rows: int, users: int, days: int) -> None:
         ago = f"'-' || (({rows} - n) * {days * 86400 / rows}) || ' seconds'"
         time = f"strftime('%Y-%m-%d %H:%M:%f', 'now', {ago})"
         cursor.execute(
-            f"{_series(rows)} INSERT INTO authsignal_trackedaction ({COLUMNS}) SELECT {person}, CAST({person} AS TEXT), '',"
-            f" 'sandbox', {ACTIONS}, lower(hex(randomblob(16))), {STATUSES}, 'ALLOW', {time}, 'track', {REASONS}, 1,"
-            f" 'transfer', 'POST', '', hex(n), hex('c' || n), hex('a' || n), 1, {METHODS}, '[]', '203.0.113.7',"
+            f"{_series(rows)} INSERT INTO authsignal_trackedaction ({COLUMNS}) SELECT {person}, CAST({person} AS TEXT),"
+            f" '', 'sandbox', {ACTIONS}, lower(hex(randomblob(16))), {STATUSES}, 'ALLOW', {time}, 'track', {REASONS},"
+            f" 1, 'transfer', 'POST', '', hex(n), hex('c' || n), hex('a' || n), 1, {METHODS}, '[]', '203.0.113.7',"
             f" {time}, {time}, {_ended(time)} FROM series"
         )
         cursor.execute("ANALYZE")
