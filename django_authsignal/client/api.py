@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from math import isfinite
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from .answers import Action, ActionSummary, Authenticator, Enrolled, Tracked, Us
 from .decoding import Reply, accept, parse
 from .encoding import Id, Request, base_url
 from .errors import UnexpectedAnswer
+from .ping import STRANGER, Ping
 from .sealed import Payload, basic
 from .transport import Transport
 from .wire import Reader, State
@@ -162,6 +164,15 @@ class Client:
         # Some generations of the service say "not valid" with status 400.
         read = parse if _says_invalid(reply) else accept
         return Validation.read(Reader(read(reply), reply.method, reply.route))
+
+    def ping(self) -> Ping:
+        """Find out whether the service can be reached and accepts our secret, and what its clock says
+        (GET ``/users/…`` for a made-up user, who is not created by that)."""
+        started, begun = time(), monotonic()
+        reply = self._send("GET", ("users", STRANGER), None, None)
+        seconds = monotonic() - begun
+        Reader(accept(reply), reply.method, reply.route).required("isEnrolled", bool)
+        return Ping.read(reply.date, started, seconds)
 
     def _send(self, method: str, segments: tuple[Id, ...], payload: Payload | None, query: Payload | None) -> Reply:
         return self._transport.exchange(Request.build(method, segments, payload, query), self._timeout)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn
 
 from .errors import Rejected, Unauthorized, UnexpectedAnswer
 
-__all__ = ["BODY_CAP", "Reply", "accept", "parse", "seconds_to_wait", "strict"]
+__all__ = ["BODY_CAP", "Reply", "accept", "parse", "seconds_to_wait", "strict", "unix_time"]
 
 BODY_CAP = 256 * 1024
 """Bytes of a body that are read at most; the service's real answers are a hundredth of it."""
@@ -28,6 +29,10 @@ class Reply:
     """The Content-Encoding header."""
     retry_after: float | None = None
     """Seconds, from the Retry-After header."""
+    date: str = ""
+    """The Date header, as it came: almost nobody asks."""
+    location: str = field(default="", repr=False)
+    """The Location header, which nothing follows; may hold a token."""
 
     sent = True
 
@@ -119,7 +124,14 @@ def seconds_to_wait(header: str | None, now: float) -> float | None:
         return None
     if re.fullmatch(r"[0-9]{1,9}", header.strip()):
         return float(header)
+    at = unix_time(header)
+    return None if at is None else max(0.0, at - now)
+
+
+def unix_time(header: str) -> float | None:
+    """The HTTP date in *header* as unix time; None if it is none."""
     try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - now)
+        moment = parsedate_to_datetime(header)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError, TypeError):
         return None

@@ -83,6 +83,8 @@ def attempt(
                 body=SealedBytes(_read(response.raw.read)),
                 coding=response.headers.get("Content-Encoding", ""),
                 retry_after=seconds_to_wait(response.headers.get("Retry-After"), time()),
+                date=response.headers.get("Date", ""),
+                location=response.headers.get("Location", ""),
             )
         finally:
             # Gives a connection with unread bytes up; one that was read to its end is back in the pool already.
