@@ -58,7 +58,7 @@ def _sqlite(rows: int, users: int, days: int) -> None:
         )
         person = f"({_first_user(cursor)} + (n * 7919) % {users})"
         ago = f"'-' || (({rows} - n) * {days * 86400 / rows}) || ' seconds'"
-        time = f"strftime('%Y-%m-%d %H:%M:%f', 'now', {ago})"
+        time = f"strftime('%Y-%m-%d %H:%M:%f000', 'now', {ago})"
         cursor.execute(
             f"{_series(rows)} INSERT INTO authsignal_trackedaction ({COLUMNS}) SELECT {person}, CAST({person} AS TEXT),"
             f" '', 'sandbox', {ACTIONS}, lower(hex(randomblob(16))), {STATUSES}, 'ALLOW', {time}, 'track', {REASONS},"
