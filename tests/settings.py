@@ -21,3 +21,7 @@ if "BANK_TEST_DATABASE" in os.environ:
     DATABASES = {"default": json.loads(os.environ["BANK_TEST_DATABASE"])}
 if "AUTHSIGNAL_SITE_URL" in os.environ:
     AUTHSIGNAL_SITE_URL = os.environ["AUTHSIGNAL_SITE_URL"]
+
+# Set for a process that a test has killed at a chosen point.
+if "BANK_TEST_CRASH" in os.environ:
+    INSTALLED_APPS = [*INSTALLED_APPS, "tests.rig.crashes.Crashes"]  # noqa: F405
