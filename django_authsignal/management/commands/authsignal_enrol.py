@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from typing import Any
 
 import phonenumbers
-from django.contrib.auth import get_user_model
-from django.core.exceptions import (
-    ImproperlyConfigured,
-    MultipleObjectsReturned,
-    ObjectDoesNotExist,
-    ValidationError,
-)
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from django_authsignal.client import AuthsignalError, Unauthorized, Unavailable
+from django_authsignal.management.people import find_person
 from django_authsignal.services.users import enrol_phone
 
 CHANNELS = {"sms": "SMS", "whatsapp": "WHATSAPP"}
 
 REFUSED = 1
-UNKNOWN_USER = 3
 BAD_NUMBER = 4
 BAD_SECRET = 5
 UNAVAILABLE = 6
@@ -55,7 +48,7 @@ class Command(BaseCommand):
 
     def handle(self, *, user: str, phone: str, channel: str, region: str | None, dry_run: bool, **options: Any) -> None:
         number, method = e164(phone, region), CHANNELS[channel]
-        person = find_user(user)
+        person = find_person(user)
         missing = enrol(person, number, method, dry_run=dry_run)
         # The name is repr'd, so that it cannot steer a terminal; of the number only the end is shown.
         subject = f"{person.get_username()!r}, number ending in {number[-3:]}, {method}"
@@ -80,32 +73,6 @@ def e164(text: str, region: str | None) -> str:
     if not phonenumbers.is_valid_number(number) or number.extension:
         raise CommandError("--phone is not a number that can exist, or has an extension.", returncode=BAD_NUMBER)
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-def find_user(text: str) -> Any:
-    """The user with this user name or primary key. Raises CommandError unless that is exactly one person."""
-    users = get_user_model()
-    named = _get(lambda: users._default_manager.get_by_natural_key(text))
-    keyed = _get(lambda: users._default_manager.get(pk=text))
-    if named and keyed and named.pk != keyed.pk:
-        raise CommandError(
-            f"{text!r} is the name of the user with primary key {named.pk} and the primary key of the user "
-            f"{keyed.get_username()!r}. Say {str(named.pk)!r} or {keyed.get_username()!r} instead.",
-            returncode=UNKNOWN_USER,
-        )
-    if not (found := named or keyed):
-        raise CommandError(f"No user has the name or primary key {text!r}.", returncode=UNKNOWN_USER)
-    return found
-
-
-def _get(look: Callable[[], Any]) -> Any:
-    """What *look* finds; None when nobody can be found that way."""
-    try:
-        return look()
-    except (ObjectDoesNotExist, ValueError, ValidationError):
-        return None  # nobody, or a text that is no primary key at all
-    except MultipleObjectsReturned as error:
-        raise CommandError("Several users have that name: use the primary key.", returncode=UNKNOWN_USER) from error
 
 
 def enrol(person: Any, number: str, method: str, *, dry_run: bool) -> bool:
