@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
@@ -14,10 +14,10 @@ from django.db.migrations.executor import MigrationExecutor
 from django_authsignal import connection
 from django_authsignal.client import AuthsignalError, Unauthorized, Unavailable
 from django_authsignal.conf import REGIONS, app_settings
+from django_authsignal.management.exits import Exit
 from django_authsignal.models import TrackedAction
 
 __all__ = [
-    "Exit",
     "Outcome",
     "Step",
     "cause_of",
@@ -31,17 +31,6 @@ __all__ = [
 MEASURABLE_SKEW = 1.0
 """Seconds. Dates in HTTP are cut to whole seconds, so less cannot be told."""
 SKEW_TO_MENTION = 5.0
-
-
-class Exit(IntEnum):
-    """What a deploy script learns; the first step that failed decides."""
-
-    OK = 0
-    OURS = 1
-    UNAUTHORIZED = 2
-    UNAVAILABLE = 3
-    CLOCK = 4
-    WEBHOOK = 5
 
 
 class Outcome(StrEnum):
@@ -87,7 +76,7 @@ def settings_step() -> Step:
     try:
         connection.get_client()
     except (ImproperlyConfigured, ImportError, ValueError) as problem:
-        return failed("settings", Exit.OURS, str(problem), "Correct the settings; manage.py check has hints.")
+        return failed("settings", Exit.FAILED, str(problem), "Correct the settings; manage.py check has hints.")
     return Step("settings", Outcome.OK, f"{connection.environment()}, {app_settings.API_URL}, mode {app_settings.MODE}")
 
 
@@ -99,7 +88,7 @@ def system_checks_step() -> Step:
     todo = [f"{message.id}: {message.msg} {message.hint or ''}".rstrip() for message in loud]
     says = f"{_counted(len(errors), 'error')}, {_counted(len(loud) - len(errors), 'warning')}"
     if errors:
-        return failed("checks", Exit.OURS, says, *todo)
+        return failed("checks", Exit.FAILED, says, *todo)
     return Step("checks", Outcome.WARNING if loud else Outcome.OK, says, tuple(todo))
 
 
@@ -111,11 +100,11 @@ def migrations_step() -> Step:
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes("authsignal"))
     except Error as error:
         says = f"the database {database!r} cannot be asked ({type(error).__name__})"
-        return failed("migrations", Exit.OURS, says, "Is it running, and is DATABASES right?")
+        return failed("migrations", Exit.FAILED, says, "Is it running, and is DATABASES right?")
     pending = [migration.name for migration, _backwards in plan if migration.app_label == "authsignal"]
     if pending:
         says = f"not applied to {database!r}: {', '.join(pending)}"
-        return failed("migrations", Exit.OURS, says, "Run manage.py migrate authsignal.")
+        return failed("migrations", Exit.FAILED, says, "Run manage.py migrate authsignal.")
     return Step("migrations", Outcome.OK, f"all applied to {database!r}")
 
 
@@ -133,7 +122,7 @@ def service_steps(max_skew: float) -> Iterator[Step]:
         yield failed("connection", Exit.UNAVAILABLE, f"{url} gives no answer: {cause_of(error)}", todo)
     except AuthsignalError as error:
         says = f"what answers at {url} is not Authsignal's Server API ({error})"
-        yield failed("connection", Exit.OURS, says, "Correct AUTHSIGNAL_REGION or AUTHSIGNAL_API_URL.")
+        yield failed("connection", Exit.FAILED, says, "Correct AUTHSIGNAL_REGION or AUTHSIGNAL_API_URL.")
     else:
         yield Step("secret", Outcome.OK, "accepted")
         yield Step(

@@ -18,7 +18,8 @@ from django_authsignal.client.delivery import post
 from django_authsignal.client.sealed import Sealed
 from django_authsignal.client.signature import HEADER, sign
 from django_authsignal.conf import app_settings
-from django_authsignal.management.checking import Exit, Outcome, Step, cause_of, failed
+from django_authsignal.management.checking import Outcome, Step, cause_of, failed
+from django_authsignal.management.exits import Exit
 
 __all__ = ["AUTO", "EVENT_TYPE", "webhook_step"]
 

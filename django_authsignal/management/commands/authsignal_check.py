@@ -11,7 +11,6 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from django_authsignal.management.checking import (
-    Exit,
     Outcome,
     Step,
     migrations_step,
@@ -19,6 +18,7 @@ from django_authsignal.management.checking import (
     settings_step,
     system_checks_step,
 )
+from django_authsignal.management.exits import Exit
 from django_authsignal.management.webhook_trial import AUTO, webhook_step
 from django_authsignal.timeline import plain
 
@@ -26,10 +26,11 @@ EXIT_CODES = """\
 exit codes (the first step that failed decides):
   0  everything works; there may be warnings
   1  ours to mend: settings, system checks, migrations
-  2  Authsignal does not accept AUTHSIGNAL_SECRET (also: wrong usage of this command)
-  3  Authsignal cannot be reached or cannot answer now
-  4  this machine's clock is wrong
-  5  the webhook URL does not work
+  2  wrong usage
+  5  Authsignal does not accept AUTHSIGNAL_SECRET
+  6  Authsignal cannot be reached or cannot answer now
+  7  this machine's clock is wrong
+  8  the webhook URL does not work
 """
 
 
