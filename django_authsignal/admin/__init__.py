@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from django_authsignal.admin.history import TrackedActionAdmin
+from django_authsignal.admin.inlines import AuthsignalHistoryInline
 
-__all__ = ["TrackedActionAdmin"]
+__all__ = ["AuthsignalHistoryInline", "TrackedActionAdmin"]

@@ -1,0 +1,177 @@
+"""What operators may do about one action: ask Authsignal about it, and lift a block into a new challenge.
+
+Each has a permission of its own and is put on the action's record, in the admin's log and in the logger. Nothing here
+approves: a challenge still has to be passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.db.transaction import non_atomic_requests
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST
+
+from django_authsignal import connection
+from django_authsignal.admin import showing
+from django_authsignal.client import AuthsignalError, Rejected, Unauthorized, Unavailable
+from django_authsignal.conf import app_settings
+from django_authsignal.models import TrackedAction
+from django_authsignal.services.refreshing import is_ours, refresh
+from django_authsignal.services.unblocking import Result, lift, obstacle
+
+if TYPE_CHECKING:
+    TrackedActionModelAdmin = admin.ModelAdmin[TrackedAction]
+else:
+    TrackedActionModelAdmin = admin.ModelAdmin
+
+__all__ = ["OperationsMixin"]
+
+MAY_REFRESH = "authsignal.refresh_trackedaction"
+MAY_LIFT = "authsignal.unblock_trackedaction"
+
+RESULTS: dict[Result, str | Promise] = {
+    Result.LIFTED: gettext_lazy(
+        "The block is lifted into a new challenge. The user has %(minutes)d minutes to send the same request again "
+        "and pass it."
+    ),
+    Result.NOT_BLOCKED: gettext_lazy("Only what Authsignal blocked or wants reviewed can be lifted."),
+    Result.TOO_OLD: gettext_lazy("This is older than 24 hours. The user should begin anew."),
+    Result.NO_USER: gettext_lazy("The user's account is gone or not active."),
+    Result.OWN: gettext_lazy("You cannot lift a block of your own."),
+    Result.ELSEWHERE: gettext_lazy("This was tracked with another environment or tenant of Authsignal."),
+    Result.ALREADY: gettext_lazy("This block was lifted before. It can be done once."),
+    Result.BUSY: gettext_lazy("The user already has a challenge or an approval for this very request."),
+    Result.UNENROLLED: gettext_lazy("The user has no authenticator to pass a challenge with."),
+    Result.UNAVAILABLE: gettext_lazy("Authsignal gave no answer. Nothing changed; try again later."),
+    Result.ERROR: gettext_lazy("Authsignal gave an answer that cannot be right. Nothing was lifted."),
+}
+
+
+class LiftForm(forms.Form):
+    """Why the block is lifted."""
+
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        help_text=gettext_lazy("Kept with the history and in the admin's log: no personal data, please."),
+        min_length=5,
+        max_length=200,
+        widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off"}),
+    )
+
+
+class OperationsMixin(TrackedActionModelAdmin):
+    """The operators' pages of a tracked action."""
+
+    def operation_urls(self) -> list[URLPattern]:
+        """Each is a page of its own; what changes something takes a POST."""
+        views: dict[str, Callable[..., HttpResponse]] = {
+            "refresh": require_POST(self.refresh_view),
+            "lift": require_http_methods(["GET", "POST"])(self.lift_view),
+        }
+        return [
+            # Outside any transaction: what is decided here must not be rolled back by what comes later.
+            path(f"<path:object_id>/{name}/", self._page(non_atomic_requests(view)), name=self._url_name(name))
+            for name, view in views.items()
+        ]
+
+    def offers(self, request: HttpRequest, row: TrackedAction, *, was_lifted: bool) -> dict[str, bool]:
+        """What the page of *row* may offer to this operator."""
+        return {
+            "can_refresh": request.user.has_perm(MAY_REFRESH),
+            "can_lift": request.user.has_perm(MAY_LIFT) and not was_lifted and obstacle(row, request.user) is None,
+        }
+
+    def refresh_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Record what Authsignal says of the action now."""
+        row = self._row(request, object_id, MAY_REFRESH)
+        if not is_ours(row):
+            self.message_user(request, str(RESULTS[Result.ELSEWHERE]), messages.ERROR)
+            return self._back_to(row)
+        try:
+            state = refresh(row, request.user)
+        except AuthsignalError as error:
+            self.message_user(request, _problem(error), messages.ERROR)
+        else:
+            self.log_change(request, row, f"Refreshed from Authsignal: {state}")
+            self.message_user(request, _("Authsignal says: %(state)s.") % {"state": state}, messages.SUCCESS)
+        return self._back_to(row)
+
+    def lift_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask for a reason, then lift the block into a new challenge."""
+        row = self._row(request, object_id, MAY_LIFT)
+        if found := obstacle(row, request.user):
+            return self._tell(request, row, found)
+        form = LiftForm(request.POST if request.method == "POST" else None)
+        if not form.is_valid():
+            return self._lift_page(request, row, form)
+        why = form.cleaned_data["reason"]
+        done = lift(row, request.user, why, connection.site_url(request))
+        self.log_change(request, row, f"Lift into a new challenge: {done.result}. {why}")
+        return self._tell(request, done.row if done.row and done.result is Result.LIFTED else row, done.result)
+
+    def _lift_page(self, request: HttpRequest, row: TrackedAction, form: LiftForm) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Lift the block into a new challenge"),
+            "opts": self.opts,
+            "media": self.media,
+            "original": row,
+            "facts": showing.facts(row),
+            "form": form,
+            "minutes": _minutes(),
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/authsignal/trackedaction/lift.html", context)
+
+    def _row(self, request: HttpRequest, object_id: str, permission: str) -> TrackedAction:
+        """The row as the primary has it, for an operator with *permission*."""
+        rows = TrackedAction.objects.current().select_related("user")
+        if not request.user.has_perm(permission) or not self.has_view_permission(request):
+            raise PermissionDenied
+        row = rows.filter(pk=unquote(object_id)).first() if unquote(object_id).isdecimal() else None
+        if row is None:
+            raise Http404
+        return row
+
+    def _tell(self, request: HttpRequest, row: TrackedAction, result: Result) -> HttpResponse:
+        level = messages.SUCCESS if result is Result.LIFTED else messages.ERROR
+        self.message_user(request, str(RESULTS[result]) % {"minutes": _minutes()}, level)
+        return self._back_to(row)
+
+    def _back_to(self, row: TrackedAction) -> HttpResponse:
+        name = f"{self.admin_site.name}:{self._url_name('change')}"
+        return HttpResponseRedirect(reverse(name, args=[quote(row.pk)]))
+
+    def _page(self, view: Callable[..., Any]) -> Callable[..., Any]:
+        page = self.admin_site.admin_view(view)
+        page.model_admin = self  # type: ignore[attr-defined]
+        return page
+
+    def _url_name(self, name: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
+
+
+def _minutes() -> int:
+    return round(app_settings.CHALLENGE_TTL.total_seconds() / 60)
+
+
+def _problem(error: AuthsignalError) -> str:
+    match error:
+        case Unavailable():
+            return _("Authsignal gave no answer. Nothing changed; try again later.")
+        case Unauthorized():
+            return _("Authsignal does not accept this site's secret key.")
+        case Rejected(status=404):
+            return _("Authsignal does not know this action.")
+    return _("Authsignal gave an answer that cannot be right. Nothing changed.")

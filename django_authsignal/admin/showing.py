@@ -1,0 +1,55 @@
+"""How one row reads in the admin: in the list, beside a user, and as facts."""
+
+from __future__ import annotations
+
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from django_authsignal import timeline
+from django_authsignal.models import TrackedAction
+
+__all__ = ["badge", "facts", "when", "who"]
+
+
+def when(row: TrackedAction) -> str:
+    """When it began, in the reader's time zone."""
+    return date_format(localtime(row.created_at), "SHORT_DATETIME_FORMAT")
+
+
+def who(row: TrackedAction) -> str:
+    """The user's name, or the id that is left of a user who is gone."""
+    if row.user is None:
+        return _("%(id)s (no account any more)") % {"id": timeline.plain(row.authsignal_user_id)}
+    return timeline.plain(row.user.get_username())
+
+
+def badge(row: TrackedAction) -> SafeString:
+    """The status, coloured."""
+    return format_html(
+        '<span class="authsignal-status authsignal-{}">{}</span>', timeline.tone_of(row), timeline.status_of(row)
+    )
+
+
+def facts(row: TrackedAction) -> list[tuple[str, str]]:
+    """Label and text of what the row holds, without what is empty and without what identifies a browser."""
+    known = [
+        (_("User"), who(row)),
+        (_("Authsignal user id"), row.authsignal_user_id),
+        (_("Action"), row.action),
+        (_("Idempotency key"), row.idempotency_key),
+        (_("Request"), f"{row.method} {row.route}"),
+        (_("IP address"), row.ip_address),
+        (_("Enforced"), _("yes") if row.enforced else _("no")),
+        (_("Remote state"), row.remote_state),
+        (_("Remote state at"), row.remote_state_at and timeline.moment(row.remote_state_at)),
+        (_("Remote state source"), row.remote_state_source),
+        (_("Verified with"), row.verification_method),
+        (_("Rules"), ", ".join(map(str, row.rule_ids))),
+        (_("Expires at"), row.expires_at and timeline.moment(row.expires_at)),
+        (_("Environment"), row.environment),
+        (_("Tenant"), row.tenant),
+    ]
+    return [(label, timeline.plain(value)) for label, value in known if value]
