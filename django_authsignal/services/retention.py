@@ -113,7 +113,10 @@ def _delete_actions(old: TrackedActionQuerySet, keys: list[Any]) -> tuple[int, i
     with transaction.atomic(using=old.db, durable=True):
         if connections[old.db].features.has_select_for_update_skip_locked:
             # What somebody else holds waits for the next run: who never waits can be part of no deadlock.
-            rows = old.filter(pk__in=list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)))
+            ours = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
+            if not ours:
+                return 0, 0
+            rows = old.filter(pk__in=ours)
         events, _ = ActionEvent.objects.using(old.db).filter(action__in=rows).delete()
         if _is_pointed_at():
             return rows.delete()[1].get(TrackedAction._meta.label, 0), events

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import StringIO
 from threading import Barrier, Thread
-from types import SimpleNamespace
 
 import pytest
 from django.apps import apps
@@ -195,35 +193,15 @@ def test_progress_tells_the_sum_after_each_batch():
     assert [(step.actions, step.webhooks) for step in heard] == [(2, 0), (3, 0), (3, 2), (3, 3)]
 
 
-def test_bar_is_drawn_where_tqdm_and_a_terminal_are(monkeypatch):
-    seen = []
-
-    class Bar:
-        def __init__(self, **options):
-            self.n = 0
-            seen.append((options["unit"], options["disable"]))
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *exc_info):
-            seen.append("closed")
-
-        def update(self, more):
-            self.n += more
-            seen.append(self.n)
-
-    monkeypatch.setitem(sys.modules, "tqdm", SimpleNamespace(tqdm=Bar))
-    action(age=400 * DAY)
-    webhook(1, age=400 * DAY)
-    run()
-    assert seen == [(" rows", None), 1, 2, "closed"]  # None: tqdm itself looks whether it is a terminal
-
-
-def test_bar_is_left_out_without_tqdm(monkeypatch):
-    monkeypatch.setitem(sys.modules, "tqdm", None)
-    action(age=400 * DAY)
-    assert run().startswith("Deleted 1 actions")
+def test_progress_is_told_once_per_batch(monkeypatch):
+    """No test waits ten seconds for the next line."""
+    monkeypatch.setattr("django_authsignal.management.progress.LINE_SECONDS", 0)
+    for number in range(3):
+        action(age=400 * DAY)
+        webhook(number, age=400 * DAY)
+    told = StringIO()
+    call_command("authsignal_prune", batch=2, stdout=StringIO(), stderr=told, no_color=True)
+    assert told.getvalue().splitlines() == ["rows: 2", "rows: 3", "rows: 5", "rows: 6"]
 
 
 # How it reads and writes

@@ -13,12 +13,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
 from django_authsignal.conf import app_settings
-from django_authsignal.management.progress import progress_bar
+from django_authsignal.management.exits import Exit
+from django_authsignal.management.progress import progress
 from django_authsignal.services.retention import Pruned, prune
-
-FAILED = 1
-DATABASE = 6
-INTERRUPTED = 130
 
 EXIT_CODES = """\
 exit codes:
@@ -56,17 +53,19 @@ class Command(BaseCommand):
 
         def note(pruned: Pruned) -> None:
             nonlocal so_far
+            tick(pruned.actions + pruned.webhooks - so_far.actions - so_far.webhooks)
             so_far = pruned
-            show(pruned.actions + pruned.webhooks)
 
         try:
-            with progress_bar(self.stderr, unit="rows") as show:
+            with progress(None, "rows", self.stderr) as tick:
                 prune(age, batch, dry_run=dry_run, progress=note)
         except KeyboardInterrupt as error:
-            raise CommandError(f"Interrupted. {told(so_far, dry_run=dry_run)}", returncode=INTERRUPTED) from error
+            raise CommandError(f"Interrupted. {told(so_far, dry_run=dry_run)}", returncode=Exit.INTERRUPTED) from error
         except Error as error:
             problem = " ".join(str(error).split())
-            raise CommandError(f"{told(so_far, dry_run=dry_run)} Then: {problem}", returncode=DATABASE) from error
+            raise CommandError(
+                f"{told(so_far, dry_run=dry_run)} Then: {problem}", returncode=Exit.UNAVAILABLE
+            ) from error
         self.stdout.write(as_json(so_far, age, dry_run=dry_run) if json else told(so_far, dry_run=dry_run))
 
 
@@ -81,7 +80,7 @@ def retention_days() -> int:
     try:
         return app_settings.RETENTION_DAYS
     except ImproperlyConfigured as error:
-        raise CommandError(str(error), returncode=FAILED) from error
+        raise CommandError(str(error), returncode=Exit.FAILED) from error
 
 
 def told(pruned: Pruned, *, dry_run: bool = False) -> str:
