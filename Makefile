@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # The first of these that runs, is new enough and can make virtual environments (pyenv's shims may exist and fail).
 PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3
+# A worker for each core, with a database of its own; the tests of one file stay together.
+PARALLEL := --numprocesses auto --dist loadfile
 # Where a grant is decided no branch goes untested.
 ROOMS := services/* binding.py values.py policy.py models/* querysets.py digests.py sessions.py client/connections.py client/sending.py client/signature.py client/transport.py
 EMPTY :=
@@ -24,8 +26,8 @@ demo: $(VENV)/.demo
 	@$(BIN)/python manage.py demo $(if $(PORT),--port $(PORT)) $(if $(SANDBOX_PORT),--sandbox-port $(SANDBOX_PORT))
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -rfEs --cov --cov-report=
-	AUTHSIGNAL_TEST_DATABASE=postgresql $(BIN)/python -m pytest -rfEs -m "not browser"
+	$(BIN)/python -m pytest -rfEs $(PARALLEL) --cov --cov-report=
+	AUTHSIGNAL_TEST_DATABASE=postgresql $(BIN)/python -m pytest -rfEs $(PARALLEL) -m "not browser"
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='$(FULLY_COVERED)'
 	@$(MAKE) --no-print-directory lint
 

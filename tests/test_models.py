@@ -302,7 +302,6 @@ def test_second_live_row_for_the_same_request_loses(claim):
         {"status": Status.APPROVED, "approved_at": NOW()},
         {"status": Status.PENDING, "enforced": False},
     ],
-    ids=str,
 )
 def test_database_refuses_a_state_without_its_facts(claim, values):
     row = begin(claim)

@@ -202,7 +202,9 @@ def test_error_that_is_not_the_network_s_passes_through(client_of):
 
 
 @pytest.mark.parametrize(
-    ("header", "least"), [("1", 1.0), (formatdate(time.time() + 2, usegmt=True), 0.0), ("soon", 0.05), ("-5", 0.05)]
+    ("header", "least"),
+    [("1", 1.0), (formatdate(time.time() + 2, usegmt=True), 0.0), ("soon", 0.05), ("-5", 0.05)],
+    ids=["seconds", "date", "word", "negative"],
 )
 def test_retry_after_within_the_budget_is_waited_for(serve, client_of, header, least):
     """F7"""

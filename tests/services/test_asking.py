@@ -389,7 +389,6 @@ def test_report_only_survives_every_fault(watched, authsignal, wire, caplog):
         {"AUTHSIGNAL_ATTRIBUTES": lambda request: {"custom": {"object": float("nan")}}},
         {"AUTHSIGNAL_ATTRIBUTES": lambda request: {"username": object()}},
     ],
-    ids=str,
 )
 def test_report_only_survives_settings_that_cannot_work(watched, settings, broken, caplog):
     for name, value in broken.items():

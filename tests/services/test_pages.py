@@ -29,6 +29,7 @@ def test_page_is_remembered_for_an_hour():
         signing.dumps("//evil.example/", salt=SALT),
         signing.dumps("/pay/", salt=SALT) + "x",
     ],
+    ids=["empty", "plain", "long", "other-salt", "other-site", "other-host", "forged"],
 )
 def test_only_a_page_of_ours_under_our_signature_is_remembered(signed):  # T25
     assert signed_page(signed) == ""

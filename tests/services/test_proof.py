@@ -63,7 +63,11 @@ def test_sealed_proof_is_the_same_proof(key):
     assert Proof.unseal(proof.seal()) == proof
 
 
-@pytest.mark.parametrize("text", ["", "proof", signing.dumps(["pay", "", "challenge", {}], salt="other")])
+@pytest.mark.parametrize(
+    "text",
+    ["", "proof", signing.dumps(["pay", "", "challenge", {}], salt="other")],
+    ids=["empty", "plain", "other-salt"],
+)
 def test_text_that_we_did_not_seal_is_no_proof(text):
     with pytest.raises(PermissionDenied, match="no proof of ours"):
         Proof.unseal(text)
