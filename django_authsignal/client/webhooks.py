@@ -14,7 +14,7 @@ from typing import Any
 
 from .decoding import strict
 from .errors import UnexpectedAnswer
-from .sealed import Payload
+from .sealed import Payload, SealedBytes
 from .wire import Reader
 
 __all__ = ["ID_LIMIT", "Delivery", "Event", "read"]
@@ -63,26 +63,43 @@ def read(body: bytes) -> Delivery:
     reader = Reader(_parsed(body), METHOD, ROUTE)
     if "records" not in reader.wire:
         return Delivery((_event(reader),))
-    events, unreadable = [], 0
-    for record in reader.required("records", list):
-        try:
-            events.append(_event(Reader(record, METHOD, ROUTE)))
-        except UnexpectedAnswer:
-            unreadable += 1
-    return Delivery(tuple(events), unreadable)
+    read = [*map(_event_or_none, reader.required("records", list))]
+    events = tuple(event for event in read if event)
+    return Delivery(events, len(read) - len(events))
 
 
 def _parsed(body: bytes) -> object:
     try:
-        return strict(body)
+        return _whole(body)
     except (ValueError, RecursionError) as error:
         reason = f"no sound JSON ({type(error).__name__})"
     # Raised outside the "except": the parser's own error quotes the body.
     raise UnexpectedAnswer(METHOD, ROUTE, reason)
 
 
+def _whole(body: bytes) -> object:
+    """The JSON value in *body*, with "?" where someone cut a text in the middle of a character.
+
+    A batch holds what browsers sent, and is sent again until it is accepted: one such text must not hold up the rest.
+    """
+    try:
+        return strict(body)
+    except UnicodeEncodeError as error:
+        mended = SealedBytes(error.object.encode("utf-8", "replace"))
+    return strict(mended)
+
+
+def _event_or_none(record: object) -> Event | None:
+    reader = Reader(record if isinstance(record, dict) else {}, METHOD, ROUTE)
+    del record  # tracebacks show local variables
+    try:
+        return _event(reader)
+    except UnexpectedAnswer:
+        return None
+
+
 def _event(reader: Reader) -> Event:
-    data = reader.optional("data", dict) or reader.optional("record", dict) or {}
+    data = Payload(reader.optional("data", dict) or reader.optional("record", dict) or {})
     time = reader.moment("time")
     if time is None or not _is_sane(time):
         reader.fail("time is missing or cannot be")
@@ -91,7 +108,7 @@ def _event(reader: Reader) -> Event:
         type=_word(reader, "type"),
         time=time,
         tenant_id=_word(reader, "tenantId", required=False),
-        data=Payload(data),
+        data=data,
     )
 
 

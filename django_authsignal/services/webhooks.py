@@ -16,7 +16,7 @@ from django_authsignal import attributes, signals
 from django_authsignal.client import Event, UnexpectedAnswer, webhooks
 from django_authsignal.client.signature import verify
 from django_authsignal.conf import app_settings
-from django_authsignal.models import WebhookEvent
+from django_authsignal.models import TrackedAction, WebhookEvent
 from django_authsignal.querysets import committed
 from django_authsignal.services.reports import Effect, Report, rows_of, take
 from django_authsignal.services.users import find_user
@@ -27,7 +27,7 @@ __all__ = ["Answer", "deliver", "open_delivery"]
 logger = logging.getLogger("django_authsignal")
 
 ABOUT_ACTIONS = frozenset({"action.log_created"})
-ABOUT_AUTHENTICATORS = "authenticator."
+ABOUT_AUTHENTICATORS = {f"authenticator.{change}": change for change in ("created", "updated", "deleted")}
 MESSAGES = frozenset({"email.created", "sms.created", "push.created"})
 VERIFY = "action.verify"
 
@@ -92,7 +92,7 @@ def _act(event: Event) -> Answer:
         signals.enrolment_changed.send_robust(
             sender=type(user),
             user=user,
-            change=event.type.removeprefix(ABOUT_AUTHENTICATORS),
+            change=ABOUT_AUTHENTICATORS[event.type],
             verification_method=attributes.printable(event.text("verificationMethod"), 32),
         )
     return Answer.ACCEPTED
@@ -117,21 +117,27 @@ def _record(event: Event) -> Any | None:
         if report and take(report, "webhook") is Effect.REVOKED:
             record.outcome = WebhookEvent.Outcome.REVOKED
             record.save(update_fields=["outcome"], using=database)
-        return find_user(event.text("userId")) if event.type.startswith(ABOUT_AUTHENTICATORS) else None
+        return find_user(event.text("userId")) if event.type in ABOUT_AUTHENTICATORS else None
 
 
 def _verify(event: Event) -> Answer:
     """Whether a challenge may succeed now. Reads one row and writes nothing: the answer is a veto, never a grant (T58).
 
-    An action that is not here is none of our business: it passes.
+    An action that is not here passes, as does one that only records something (a visit to the settings page, or what
+    report-only watches): nothing here waits for it.
     """
     report = Report.of(event)
     row = rows_of(report.authsignal_user_id, report.action, report.key).first() if report else None
     signals.webhook_received.send_robust(sender=Event, event=event)
-    if row is None or row.status == Status.SPENT or (row.status in LIVE and row.is_fresh(timezone.now())):
+    if row is None or not row.enforced or not _has_ended(row):
         return Answer.ACCEPTED
     logger.warning("action %r: a challenge was passed that nobody waits for any more (%s)", row.action, row.status)
     return Answer.VETOED
+
+
+def _has_ended(row: TrackedAction) -> bool:
+    """Whether *row* came to nothing, or is live and its time has passed."""
+    return row.status in (Status.REFUSED, Status.VOID) or (row.status in LIVE and not row.is_fresh(timezone.now()))
 
 
 def _pass_on(event: Event) -> Answer:
