@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ERROR_FLAG
 from django.core.exceptions import PermissionDenied
@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
@@ -22,7 +23,7 @@ from django_authsignal.admin.export import export
 from django_authsignal.admin.filters import ReasonFilter, RecentValuesFilter
 from django_authsignal.admin.operations import OperationsMixin
 from django_authsignal.admin.paging import HistoryChangeList
-from django_authsignal.admin.searching import matching
+from django_authsignal.admin.searching import MOST_PEOPLE, matching
 from django_authsignal.models import ActionEvent, TrackedAction
 
 __all__ = ["TrackedActionAdmin"]
@@ -48,7 +49,6 @@ class TrackedActionAdmin(OperationsMixin):
         ("verification_method", RecentValuesFilter),
     ]
     list_per_page = 50
-    list_select_related = ["user"]
     search_fields = ["idempotency_key"]
     search_help_text = gettext_lazy("The start of a user name, or exactly: a user's id, an Authsignal user id, a key.")
     show_facets = admin.ShowFacets.NEVER
@@ -79,6 +79,9 @@ class TrackedActionAdmin(OperationsMixin):
         """History is not deleted by hand, row by row, whoever asks."""
         raise PermissionDenied
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TrackedAction]:
+        return super().get_queryset(request).select_related("user")
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[HistoryChangeList]:
         return HistoryChangeList
 
@@ -89,7 +92,13 @@ class TrackedActionAdmin(OperationsMixin):
         self, request: HttpRequest, queryset: QuerySet[TrackedAction], search_term: str
     ) -> tuple[QuerySet[TrackedAction], bool]:
         term = search_term.strip()
-        return (queryset.filter(matching(queryset, term)) if term else queryset), False
+        if not term:
+            return queryset, False
+        found, complete = matching(queryset, term)
+        if not complete:
+            note = _("More than %(count)d user names start like this. Type more of it to see the actions of all.")
+            self.message_user(request, note % {"count": MOST_PEOPLE}, messages.WARNING)
+        return queryset.filter(found), False
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
         """The list under the same filters and search, as CSV."""

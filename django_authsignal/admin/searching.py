@@ -16,28 +16,29 @@ from django.db.models import Exists, Q, QuerySet
 
 from django_authsignal.models import TrackedAction
 
-__all__ = ["matching"]
+__all__ = ["MOST_PEOPLE", "matching"]
 
 MOST_PEOPLE = 100
 """Of how many people a search shows the actions; a longer term is about fewer."""
 LAST_CHARACTER = "\U0010ffff"
 
 
-def matching(rows: QuerySet[TrackedAction], term: str) -> Q:
+def matching(rows: QuerySet[TrackedAction], term: str) -> tuple[Q, bool]:
     """The condition for *term*: an idempotency key, else people, else an id at Authsignal. At most two queries.
 
-    People are found by their exact primary key or the start of their user name, letter for letter.
+    People are found by their exact primary key or the start of their user name, letter for letter. The second value
+    says whether all of them are in the condition.
     """
     with suppress(ValueError):
         key = Q(idempotency_key=uuid.UUID(term))
         if rows.model._default_manager.using(rows.db).filter(key).exists():
-            return key
+            return key, True
     known = Q(authsignal_user_id=term)
     found = _people(rows, term, known)
     if not found:
-        return known
-    of_people = Q(user__in=[pk for pk, _known in found])
-    return of_people | known if found[0][1] else of_people
+        return known, True
+    of_people = Q(user__in=[pk for pk, _known in found[:MOST_PEOPLE]])
+    return (of_people | known if found[0][1] else of_people), len(found) <= MOST_PEOPLE
 
 
 def _people(rows: QuerySet[TrackedAction], term: str, known: Q) -> list[tuple[Any, bool]]:
@@ -47,7 +48,7 @@ def _people(rows: QuerySet[TrackedAction], term: str, known: Q) -> list[tuple[An
     with suppress(ValidationError):
         people |= Q(pk=users._meta.pk.to_python(term))
     as_id = Exists(TrackedAction.objects.using(rows.db).filter(known))
-    return list(users._default_manager.using(rows.db).filter(people).values_list("pk", as_id)[:MOST_PEOPLE])
+    return list(users._default_manager.using(rows.db).filter(people).values_list("pk", as_id)[: MOST_PEOPLE + 1])
 
 
 def _starts_with(field: str, term: str, vendor: str) -> Q:

@@ -10,47 +10,39 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_authsignal.client import State
 from django_authsignal.models import ActionEvent, TrackedAction
-from django_authsignal.statuses import LIVE, Status
+from django_authsignal.statuses import HARMLESS, LIVE, Status
+from django_authsignal.timeline.words import REASONS, moment, plain, reason_of
 
-__all__ = ["Entry", "has_run_out", "moment", "plain", "reason_of", "standing", "status_of", "story", "tone_of"]
-
-REASONS: dict[str, str | Promise] = {
-    "block": gettext_lazy("a rule at Authsignal blocks it"),
-    "review": gettext_lazy("Authsignal wants somebody to review it first"),
-    "unenrolled": gettext_lazy("the user had no authenticator"),
-    "minimum": gettext_lazy("the view demands a challenge, but the rules at Authsignal allowed it without one"),
-    "verification_method": gettext_lazy("the view does not accept the way the user verified"),
-    "challenge": gettext_lazy("the challenge was not passed"),
-    "stale": gettext_lazy("the success that was shown is older than this action"),
-    "expired": gettext_lazy("it was too old when the request came again"),
-    "changed": gettext_lazy("the user's login or the site's settings changed before the request came again"),
-    "superseded": gettext_lazy("another action took its place"),
-    "withdrawn": gettext_lazy("the approval was withdrawn before it was used"),
-    "revoked": gettext_lazy("Authsignal took it back"),
-    "logged_out": gettext_lazy("the user signed out before it was used"),
-    "account_deleted": gettext_lazy("the user's account was deleted"),
-    "forgotten": gettext_lazy("the user's data were erased"),
-    "lost": gettext_lazy("Authsignal's answer never arrived, so nothing was allowed"),
-    "unavailable": gettext_lazy("Authsignal gave no answer"),
-    "unreachable": gettext_lazy("Authsignal could not be reached"),
-    "upstream_error": gettext_lazy("Authsignal gave an answer that cannot be right"),
-    "report_only": gettext_lazy("only watched, nothing was stopped"),
-    "enrolment": gettext_lazy("recorded only because the user went to set up an authenticator"),
-}
+__all__ = ["Entry", "has_run_out", "standing", "status_of", "story", "tone_of"]
 
 ANSWERS: dict[str, str | Promise] = {
+    "": gettext_lazy("Authsignal answered"),
     State.ALLOW: gettext_lazy("Authsignal allowed it"),
     State.CHALLENGE_REQUIRED: gettext_lazy("Authsignal asked for a challenge"),
     State.BLOCK: gettext_lazy("Authsignal blocked it"),
     State.REVIEW_REQUIRED: gettext_lazy("Authsignal asked for a review"),
 }
+FIRST_ANSWERS = {
+    "block": State.BLOCK,
+    "review": State.REVIEW_REQUIRED,
+    "unenrolled": State.ALLOW,
+    "minimum": State.ALLOW,
+}
+"""What the service must have answered first when a row ended for this reason."""
+
+LATER_WORDS: dict[str, str | Promise] = {
+    "webhook": gettext_lazy("Told by webhook."),
+    "sync": gettext_lazy("Found by the regular comparison."),
+    "operator": gettext_lazy("Answered when an operator asked."),
+}
+"""Where the service's later word came from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +54,6 @@ class Entry:
     lines: tuple[str, ...] = ()
     tone: str = "plain"
     """How it looks: 'good' (it may go on), 'bad' (it may not), 'note' (worth a look) or 'plain'."""
-
-
-def plain(text: object) -> str:
-    """*text* on one line, with control and direction-changing characters shown as escapes (T71)."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in str(text)
-    )
-
-
-def moment(at: datetime) -> str:
-    """*at* in the reader's time zone and language."""
-    return date_format(timezone.localtime(at), "DATETIME_FORMAT")
-
-
-def reason_of(row: TrackedAction) -> str:
-    """Why the row ended, in words; '' for a row that has no reason."""
-    return str(REASONS.get(row.reason) or plain(row.reason))
 
 
 def has_run_out(row: TrackedAction) -> bool:
@@ -130,6 +104,7 @@ def story(row: TrackedAction, events: Iterable[ActionEvent]) -> list[Entry]:
         # A step's time may be the service's: a clock that is behind ours must not put it before what led to it.
         order = max(order, step.at)
         placed.append((order, step))
+    placed += [(entry.at, entry) for entry in _later(row)]
     placed += [(event.at, _noted(event)) for event in events]
     return [entry for _order, entry in sorted(placed, key=lambda pair: pair[0])]
 
@@ -156,14 +131,30 @@ def _steps(row: TrackedAction) -> Iterator[Entry]:
 
 
 def _answered(row: TrackedAction, at: datetime) -> Iterator[Entry]:
-    # What the service says later replaces ``remote_state``; only a challenge has a later.
-    state = row.remote_state if row.remote_state_source == "track" else State.CHALLENGE_REQUIRED
+    state = _first_answer(row)
     lines = [_("The user has an authenticator.") if row.is_enrolled else _("The user has no authenticator.")]
     if row.rule_ids:
         lines.append(_("Rules: %(rules)s.") % {"rules": plain(", ".join(map(str, row.rule_ids)))})
     yield Entry(at, ANSWERS.get(state) or _("Authsignal answered %(state)s") % {"state": plain(state)}, tuple(lines))
     if state == State.CHALLENGE_REQUIRED and row.enforced:
         yield Entry(at, _("The challenge began"), (_("The user was shown the way to Authsignal's page."),))
+
+
+def _first_answer(row: TrackedAction) -> str:
+    """What the service said when it was asked: later words have replaced it in ``remote_state``. '' if unknown."""
+    if row.remote_state_source == "track":
+        return row.remote_state
+    if row.expires_at:
+        return State.CHALLENGE_REQUIRED
+    return State.ALLOW if row.spent_at else FIRST_ANSWERS.get(row.reason, "")
+
+
+def _later(row: TrackedAction) -> Iterator[Entry]:
+    source = LATER_WORDS.get(row.remote_state_source)
+    if source and row.remote_state_at:
+        title = _("Authsignal says %(state)s") % {"state": plain(row.remote_state)}
+        tone = "plain" if row.remote_state in HARMLESS else "bad"
+        yield Entry(row.remote_state_at, title, (str(source),), tone)
 
 
 def _spent(row: TrackedAction, at: datetime) -> Entry:
@@ -176,8 +167,8 @@ def _spent(row: TrackedAction, at: datetime) -> Entry:
 
 def _noted(event: ActionEvent) -> Entry:
     lines = (_sentence(str(REASONS.get(event.detail) or plain(event.detail))),) if event.detail else ()
-    return Entry(event.at, _sentence(str(ActionEvent.Kind(event.kind).label), stop=""), lines, "note")
+    return Entry(event.at, capfirst(str(ActionEvent.Kind(event.kind).label)), lines, "note")
 
 
-def _sentence(text: str, stop: str = ".") -> str:
-    return text[:1].upper() + text[1:] + stop
+def _sentence(text: str) -> str:
+    return capfirst(text if text.endswith((".", "!", "?")) else f"{text}.")
