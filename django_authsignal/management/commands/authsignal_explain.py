@@ -12,7 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, no_translations
 from django.utils import timezone
 
-from django_authsignal.management.explaining import Explanation, Rule, explain
+from django_authsignal.management.explaining import Explanation, Rule, explain, stamp
 from django_authsignal.management.service import Service
 from django_authsignal.management.standing import Enrolment, Room, enrolment_of, room_of
 from django_authsignal.management.subjects import Subject, chosen, find_subject
@@ -85,12 +85,12 @@ class Command(BaseCommand):
                 f"{room.unpassed} of at most {MOST_UNPASSED_PER_HOUR} in the last hour not passed",
             )
         if room and room.full_until:
-            self._fact("Throttled", f"new challenges are refused (429) until {_time(room.full_until)}")
+            self._fact("Throttled", f"new challenges are refused (429) until {stamp(room.full_until)}")
 
     def _print_action(self, told: Explanation) -> None:
         row = told.row
         self._line("")
-        self._line(f"{_time(row.created_at)}  {row.action}  {row.idempotency_key}  ({row.environment})")
+        self._line(f"{stamp(row.created_at)}  {row.action}  {row.idempotency_key}  ({row.environment})")
         self._fact("Decision", f"{told.decision}.")
         for rule in told.rules:
             self._fact("Rule", _rule_in_words(rule))
@@ -101,9 +101,8 @@ class Command(BaseCommand):
             self._fact("At Authsignal", told.note)
         self._fact("Next", told.next_step)
         for number, entry in enumerate(told.story):
-            self._fact(
-                "" if number else "Timeline", f"{_time(entry.at)}  {': '.join([str(entry.title), *entry.lines])}"
-            )
+            happened = " ".join([f"{entry.title}.", *entry.lines])
+            self._fact("" if number else "Timeline", f"{stamp(entry.at)}  {happened}")
 
     def _fact(self, name: str, text: str) -> None:
         self._line(f"  {name.ljust(14)} {text}")
@@ -123,10 +122,6 @@ def _enrolment_in_words(enrolment: Enrolment) -> str:
 def _rule_in_words(rule: Rule) -> str:
     named = f"{rule.name} ({rule.id})" if rule.name and rule.id else rule.name or rule.id
     return f"{named}: {rule.description}" if rule.description else named
-
-
-def _time(at: datetime) -> str:
-    return timezone.localtime(at).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _as_json(subject: Subject, enrolment: Enrolment, room: Room | None, told: list[Explanation]) -> str:
