@@ -88,21 +88,21 @@ class TrackedActionQuerySet(models.QuerySet["TrackedAction"]):
         would bring back only what was there."""
         return self.unfinished().update(status=status, reason=reason, ended_at=timezone.now(), return_path="")
 
-    def hear(self, state: str, at: datetime, source: str) -> int:
-        """Record what the service says of these rows, by its own time; returns how many rows it was news to.
+    def not_heard(self, state: Any, at: Any, *, harmless: bool) -> TrackedActionQuerySet:
+        """Those of these rows to which it is news that the service said *state* at that time, by its own clock.
 
         The newest word counts, in whatever order they arrive (T57). Of a spent row a veto outweighs everything
-        harmless, however late that is: else a message could open a revoked window again, and a message never grants.
+        *harmless*, however late that is: else a message could open a revoked window again, and a message never grants.
         """
         news = (
             Q(remote_state_at__isnull=True) | Q(remote_state_at__lt=at) | Q(remote_state_at=at, remote_state__lt=state)
         )
         spent = Q(status=Status.SPENT)
-        if state in HARMLESS:
+        if harmless:
             news &= ~spent | Q(remote_state__in=HARMLESS)
         else:
             news |= spent & Q(remote_state__in=HARMLESS)
-        return self.filter(news).update(remote_state=state, remote_state_at=at, remote_state_source=source)
+        return self.filter(news)
 
     def begin(self, claim: Claim, *, enforced: bool) -> TrackedAction:
         """Commit a row with a fresh key, before the service hears of it (K0 to K2)."""

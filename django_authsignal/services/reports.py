@@ -9,15 +9,22 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
 
+from django.db import router
 from django.utils import timezone
 
 from django_authsignal import attributes, connection, signals
 from django_authsignal.client import Event
 from django_authsignal.conf import app_settings
 from django_authsignal.models import ActionEvent, TrackedAction
+from django_authsignal.prepared import Given, PreparedUpdate
 from django_authsignal.querysets import TrackedActionQuerySet
 from django_authsignal.statuses import HARMLESS, SKEW, Status
+
+if TYPE_CHECKING:
+    from django.db.models import Field
 
 __all__ = ["Effect", "Report", "rows_of", "take"]
 
@@ -58,27 +65,60 @@ class Report:
 
 def rows_of(authsignal_user_id: str, action: str, key: uuid.UUID) -> TrackedActionQuerySet:
     """The one row of this identity in our environment and tenant, or none."""
+    return _rows(connection.environment(), app_settings.TENANT_ID, authsignal_user_id, action, key)
+
+
+def _rows(environment: str, tenant: str, authsignal_user_id: Any, action: Any, key: Any) -> TrackedActionQuerySet:
     return TrackedAction.objects.current().filter(
         idempotency_key=key,
         authsignal_user_id=authsignal_user_id,
         action=action,
-        environment=connection.environment(),
-        tenant=app_settings.TENANT_ID,
+        environment=environment,
+        tenant=tenant,
     )
 
 
 def take(report: Report, source: str) -> Effect:
     """Record *report*, and take back what it vetoes. *source* is 'webhook', 'sync' or 'operator'."""
-    rows = rows_of(report.authsignal_user_id, report.action, report.key)
     state = attributes.printable(report.state, STATE_LIMIT)
     if not state:
         return Effect.NOTHING
     now = timezone.now()
-    # A time that cannot be would outlast every later word.
-    news = rows.hear(state, report.at if report.at <= now + SKEW else now, source)
-    if state not in HARMLESS and rows.end(Status.REFUSED, "revoked"):
-        row = rows.get()
-        row.note(ActionEvent.Kind.REVOKED, f"{source}: {state}")
-        signals.announce(signals.step_up_refused, row)
+    hearing = _hearing(connection.environment(), app_settings.TENANT_ID, router.db_for_write(TrackedAction))
+    news = hearing[state in HARMLESS].run(
+        authsignal_user_id=report.authsignal_user_id,
+        action=report.action,
+        idempotency_key=report.key,
+        remote_state=state,
+        # A time that cannot be would outlast every later word.
+        remote_state_at=report.at if report.at <= now + SKEW else now,
+        remote_state_source=source,
+    )
+    if state not in HARMLESS and _take_back(report, f"{source}: {state}"):
         return Effect.REVOKED
     return Effect.RECORDED if news else Effect.NOTHING
+
+
+def _take_back(report: Report, word: str) -> bool:
+    """A veto ends an unfinished row whatever its time: no order of messages and no clock can hide it."""
+    rows = rows_of(report.authsignal_user_id, report.action, report.key)
+    if not rows.end(Status.REFUSED, "revoked"):
+        return False
+    row = rows.get()
+    row.note(ActionEvent.Kind.REVOKED, word)
+    signals.announce(signals.step_up_refused, row)
+    return True
+
+
+@cache
+def _hearing(environment: str, tenant: str, database: str) -> tuple[PreparedUpdate, PreparedUpdate]:
+    """The UPDATE that records a veto, and the one for a harmless word."""
+
+    def given(name: str) -> Given:
+        return Given(name, cast("Field[Any, Any]", TrackedAction._meta.get_field(name)))
+
+    rows = _rows(environment, tenant, given("authsignal_user_id"), given("action"), given("idempotency_key"))
+    heard = {name: given(name) for name in ("remote_state", "remote_state_at", "remote_state_source")}
+    news = [rows.not_heard(heard["remote_state"], heard["remote_state_at"], harmless=is_it) for is_it in (False, True)]
+    veto, harmless = (PreparedUpdate(each.using(database), **heard) for each in news)
+    return veto, harmless

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from django.db import IntegrityError, router
+from django.db import router
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -17,6 +17,7 @@ from django_authsignal.client import Event, UnexpectedAnswer, webhooks
 from django_authsignal.client.signature import verify
 from django_authsignal.conf import app_settings
 from django_authsignal.models import TrackedAction, WebhookEvent
+from django_authsignal.prepared import insert_once
 from django_authsignal.querysets import committed
 from django_authsignal.services.reports import Effect, Report, rows_of, take
 from django_authsignal.services.users import find_user
@@ -30,6 +31,10 @@ ABOUT_ACTIONS = frozenset({"action.log_created"})
 ABOUT_AUTHENTICATORS = {f"authenticator.{change}": change for change in ("created", "updated", "deleted")}
 MESSAGES = frozenset({"email.created", "sms.created", "push.created"})
 VERIFY = "action.verify"
+ASKING = MESSAGES | {VERIFY}
+"""Types that are not recorded: the service waits for our answer, and asks once."""
+TOGETHER = 100
+"""How many events share a transaction: the rows that it locks must not be locked for long."""
 
 
 class Answer(StrEnum):
@@ -61,49 +66,40 @@ def open_delivery(body: bytes, header: str | None, now: datetime) -> tuple[Event
 
 def deliver(events: tuple[Event, ...]) -> Answer:
     """Act on *events*, each at most once. Raises ``django.db.Error`` when that cannot be recorded now."""
+    for event, user in _record([event for event in events if event.type not in ASKING]):
+        signals.webhook_received.send_robust(sender=Event, event=event)
+        if user is not None:
+            _announce_enrolment(event, user)
+    answers = [_verify(event) if event.type == VERIFY else _pass_on(event) for event in events if event.type in ASKING]
+    return next((answer for answer in answers if answer is not Answer.ACCEPTED), Answer.ACCEPTED)
+
+
+def _record(events: list[Event]) -> Iterator[tuple[Event, Any | None]]:
+    """Record those of *events* that are new, with their effects; each with the user whose authenticators it is about.
+
+    A batch shares a few transactions: hundreds of them would take longer than a sender likes to wait.
+    """
     fresh = events if len(events) == 1 else _not_known(events)
-    refusals = [answer for event in fresh if (answer := _act(event)) is not Answer.ACCEPTED]
-    return refusals[0] if refusals else Answer.ACCEPTED
+    database = router.db_for_write(WebhookEvent)
+    for start in range(0, len(fresh), TOGETHER):
+        with committed(database):
+            chunk = fresh[start : start + TOGETHER]
+            recorded = [(event, _user_of(event)) for event in chunk if _take(event, database)]
+        yield from recorded
 
 
-def _not_known(events: Iterable[Event]) -> list[Event]:
+def _not_known(events: list[Event]) -> list[Event]:
     """The events of a batch that are not recorded yet: one query for a batch that is sent again."""
-    by_id = {event.id: event for event in events if event.type not in MESSAGES}
-    known = (
+    known = set(
         WebhookEvent.objects.using(router.db_for_write(WebhookEvent))
-        .filter(event_id__in=list(by_id))
+        .filter(event_id__in={event.id for event in events})
         .values_list("event_id", "tenant")
     )
-    seen = set(known)
-    return [event for event in events if (event.id, event.tenant_id) not in seen]
+    return [event for event in events if (event.id, event.tenant_id) not in known]
 
 
-def _act(event: Event) -> Answer:
-    if event.type == VERIFY:
-        return _verify(event)
-    if event.type in MESSAGES:
-        return _pass_on(event)
-    try:
-        user = _record(event)
-    except IntegrityError:
-        return Answer.ACCEPTED  # recorded before
-    signals.webhook_received.send_robust(sender=Event, event=event)
-    if user is not None:
-        signals.enrolment_changed.send_robust(
-            sender=type(user),
-            user=user,
-            change=ABOUT_AUTHENTICATORS[event.type],
-            verification_method=attributes.printable(event.text("verificationMethod"), 32),
-        )
-    return Answer.ACCEPTED
-
-
-def _record(event: Event) -> Any | None:
-    """Record *event* and its effect together; the user whose authenticators it is about, if it is.
-
-    Raises IntegrityError for an event that was recorded before (T56), after one query.
-    """
-    database = router.db_for_write(WebhookEvent)
+def _take(event: Event, database: str) -> bool:
+    """Record *event* and its effect in one transaction (T56). False, after one query, if it was recorded before."""
     record = WebhookEvent(
         tenant=event.tenant_id,
         event_id=event.id,
@@ -111,13 +107,26 @@ def _record(event: Event) -> Any | None:
         occurred_at=event.time,
         received_at=timezone.now(),
     )
+    if not insert_once(record, database):
+        return False
     report = Report.of(event) if event.type in ABOUT_ACTIONS else None
-    with committed(database):
-        record.save(force_insert=True, using=database)
-        if report and take(report, "webhook") is Effect.REVOKED:
-            record.outcome = WebhookEvent.Outcome.REVOKED
-            record.save(update_fields=["outcome"], using=database)
-        return find_user(event.text("userId")) if event.type in ABOUT_AUTHENTICATORS else None
+    if report and take(report, "webhook") is Effect.REVOKED:
+        recorded = WebhookEvent.objects.using(database).filter(event_id=event.id, tenant=event.tenant_id)
+        recorded.update(outcome=WebhookEvent.Outcome.REVOKED)
+    return True
+
+
+def _user_of(event: Event) -> Any | None:
+    return find_user(event.text("userId")) if event.type in ABOUT_AUTHENTICATORS else None
+
+
+def _announce_enrolment(event: Event, user: Any) -> None:
+    signals.enrolment_changed.send_robust(
+        sender=type(user),
+        user=user,
+        change=ABOUT_AUTHENTICATORS[event.type],
+        verification_method=attributes.printable(event.text("verificationMethod"), 32),
+    )
 
 
 def _verify(event: Event) -> Answer:
