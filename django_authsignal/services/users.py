@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from django_authsignal import attributes, connection, sessions, signals
-from django_authsignal.client import AuthsignalError, State, Tracked
+from django_authsignal.client import AuthsignalError, Client, State, Tracked
 from django_authsignal.conf import app_settings
 from django_authsignal.models import TrackedAction
 from django_authsignal.policy import StepUpPolicy
@@ -28,6 +28,8 @@ __all__ = [
     "MANAGE_ACTION",
     "Enrolment",
     "Phase",
+    "add_phone",
+    "announce_phone",
     "enrol_path",
     "enrol_phone",
     "enrolment_phase",
@@ -150,13 +152,25 @@ def enrol_phone(user: Any, phone_number: str, verification_method: str, *, dry_r
 
     Raises AuthsignalError when the service cannot be asked or refuses.
     """
-    client, user_id = connection.get_client(), attributes.authsignal_user_id(user)
+    user_id = attributes.authsignal_user_id(user)
+    is_new = add_phone(connection.get_client(), user_id, phone_number, verification_method, dry_run=dry_run)
+    if is_new and not dry_run:
+        announce_phone(user, verification_method)
+    return is_new
+
+
+def add_phone(client: Client, user_id: str, phone_number: str, verification_method: str, *, dry_run: bool) -> bool:
+    """What ``enrol_phone()`` asks of the service, and nothing of the database: for threads."""
     for authenticator in client.get_authenticators(user_id):
         if (authenticator.verification_method, authenticator.phone_number) == (verification_method, phone_number):
             return False
     if not dry_run:
         client.enrol_authenticator(user_id, {"verificationMethod": verification_method, "phoneNumber": phone_number})
-        signals.enrolment_changed.send_robust(
-            sender=type(user), user=user, change="created", verification_method=verification_method
-        )
     return True
+
+
+def announce_phone(user: Any, verification_method: str) -> None:
+    """Tell the project's receivers that *user* has a new authenticator."""
+    signals.enrolment_changed.send_robust(
+        sender=type(user), user=user, change="created", verification_method=verification_method
+    )

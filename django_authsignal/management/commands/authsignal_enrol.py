@@ -1,55 +1,84 @@
-"""``manage.py authsignal_enrol USER --phone +64…``: enrol a phone number that the project has verified itself."""
+"""``manage.py authsignal_enrol``: enrol phone numbers that the project has verified itself, one or a whole CSV file."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-import phonenumbers
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from django_authsignal.client import AuthsignalError, Unauthorized, Unavailable
+from django_authsignal.management.bulk_enrolment import Bulk, Options
+from django_authsignal.management.enrolment_lines import CHANNELS
+from django_authsignal.management.exits import Exit
+from django_authsignal.management.numbers import checked_region, e164
 from django_authsignal.management.people import find_person
 from django_authsignal.services.users import enrol_phone
 
-CHANNELS = {"sms": "SMS", "whatsapp": "WHATSAPP"}
+DEFAULT_WORKERS = 4
+MOST_WORKERS = 32
 
-REFUSED = 1
-BAD_NUMBER = 4
-BAD_SECRET = 5
-UNAVAILABLE = 6
+EPILOG = """\
+the CSV file:
+  UTF-8, with a header that names the columns user (user name or primary key), phone and, if you like, channel;
+  separated by commas or semicolons. Everything is checked before anything is sent. What became of each line is
+  written to FILE.result.csv; the same command run again goes on with the lines that are left.
 
-EXIT_CODES = """\
 exit codes:
-  0  the number is enrolled (or was already)
-  1  Authsignal refused the call, or the settings or the user's id cannot work
+  0  everything is enrolled (or was already)
+  1  Authsignal refused a number, or the settings or the user's id cannot work
   2  wrong usage
   3  no such user, or more than one
-  4  not a valid phone number
+  4  not a valid phone number; with --csv, a file or lines in it that cannot be used: nothing was sent
   5  Authsignal does not accept AUTHSIGNAL_SECRET
   6  Authsignal cannot be reached or cannot answer now: try again later
+  130  interrupted with Ctrl-C
 """
 
 
 class Command(BaseCommand):
-    help = "Enrol a user's verified phone number at Authsignal. Running it again changes nothing."
+    help = "Enrol verified phone numbers of users at Authsignal. Running it again changes nothing."
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        return super().create_parser(prog_name, subcommand, epilog=EXIT_CODES, **kwargs)
+        return super().create_parser(prog_name, subcommand, epilog=EPILOG, **kwargs)
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        parser.add_argument("user", metavar="USER", help="user name, or primary key")
-        parser.add_argument("--phone", required=True, metavar="NUMBER", help="such as +64211234567")
-        parser.add_argument("--channel", choices=list(CHANNELS), default="sms", help="how codes are sent (default sms)")
-        parser.add_argument("--region", metavar="NZ", help="country of a number that is written without +")
-        parser.add_argument("--dry-run", action="store_true", help="look and report, but enrol nothing")
+        add = parser.add_argument
+        add("user", metavar="USER", nargs="?", help="user name, or primary key")
+        add("--phone", metavar="NUMBER", help="such as +64211234567")
+        add("--channel", choices=list(CHANNELS), default="sms", help="how codes are sent (default sms)")
+        add("--region", metavar="NZ", help="country of numbers that are written without +")
+        add("--dry-run", action="store_true", help="look and report, but enrol nothing")
+        many = parser.add_argument_group("many at once, instead of USER and --phone")
+        many.add_argument("--csv", metavar="FILE", type=Path, help="enrol every line of this file")
+        many.add_argument("--result", metavar="FILE", type=Path, help="where to write what became of each line")
+        many.add_argument("--workers", metavar="N", type=workers, help=f"calls at once (default {DEFAULT_WORKERS})")
+        many.add_argument("--skip-invalid", action="store_true", help="enrol the good lines though others are not")
 
-    def handle(self, *, user: str, phone: str, channel: str, region: str | None, dry_run: bool, **options: Any) -> None:
-        number, method = e164(phone, region), CHANNELS[channel]
+    def handle(self, *, user: str | None, phone: str | None, csv: Path | None, **options: Any) -> None:
+        if csv is not None and user is None and phone is None:
+            self._many(csv, **options)
+        elif csv is None and user is not None and phone is not None:
+            self._one(user, phone, **options)
+        else:
+            raise CommandError("Give either USER and --phone NUMBER, or --csv FILE.", returncode=Exit.USAGE)
+
+    def _one(self, user: str, phone: str, *, channel: str, region: str | None, dry_run: bool, **options: Any) -> None:
+        if options["result"] or options["workers"] or options["skip_invalid"]:
+            raise CommandError("--result, --workers and --skip-invalid belong to --csv.", returncode=Exit.USAGE)
+        region = checked_region(region)
+        try:
+            number, method = e164(phone, region), CHANNELS[channel]
+        except ValueError as error:
+            raise CommandError(f"--phone {error}", returncode=Exit.PARTICULAR) from error
         person = find_person(user)
-        missing = enrol(person, number, method, dry_run=dry_run)
+        with failures_as_exit_codes():
+            missing = enrol_phone(person, number, method, dry_run=dry_run)
         # The name is repr'd, so that it cannot steer a terminal; of the number only the end is shown.
         subject = f"{person.get_username()!r}, number ending in {number[-3:]}, {method}"
         if not missing:
@@ -59,32 +88,40 @@ class Command(BaseCommand):
         else:
             self.stdout.write(self.style.SUCCESS(f"Enrolled: {subject}."))
 
+    def _many(self, path: Path, *, result: Path | None, region: str | None, **options: Any) -> None:
+        chosen = Options(
+            path=path,
+            result=result or path.with_suffix(".result.csv"),
+            channel=options["channel"],
+            region=checked_region(region),
+            workers=options["workers"] or DEFAULT_WORKERS,
+            dry_run=options["dry_run"],
+            skip_invalid=options["skip_invalid"],
+        )
+        with failures_as_exit_codes():
+            Bulk(chosen, self.stdout, self.stderr).run()
 
-def e164(text: str, region: str | None) -> str:
-    """The number in E.164. Raises CommandError, without repeating it, unless it is a valid one."""
-    region = region.upper() if region else None
-    if region and region not in phonenumbers.SUPPORTED_REGIONS:
-        raise CommandError("--region must be a two-letter country code such as NZ.", returncode=BAD_NUMBER)
+
+def workers(text: str) -> int:
+    """A number of workers. Raises ArgumentTypeError."""
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= MOST_WORKERS):
+        raise argparse.ArgumentTypeError(f"must be a number from 1 to {MOST_WORKERS}")
+    return int(text)
+
+
+@contextmanager
+def failures_as_exit_codes() -> Iterator[None]:
+    """Whatever fails becomes a CommandError with its exit code."""
     try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException as error:
-        hint = "" if region else " Write it with + and the country code, or name its country with --region."
-        raise CommandError(f"--phone is not a phone number.{hint}", returncode=BAD_NUMBER) from error
-    if not phonenumbers.is_valid_number(number) or number.extension:
-        raise CommandError("--phone is not a number that can exist, or has an extension.", returncode=BAD_NUMBER)
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
-
-
-def enrol(person: Any, number: str, method: str, *, dry_run: bool) -> bool:
-    """Call the service; whatever fails becomes a CommandError with its exit code."""
-    try:
-        return enrol_phone(person, number, method, dry_run=dry_run)
+        yield
     except Unauthorized as error:
-        raise CommandError(f"Authsignal does not accept our secret. {error}", returncode=BAD_SECRET) from error
+        raise CommandError(f"Authsignal does not accept our secret. {error}", returncode=Exit.UNAUTHORIZED) from error
     except Unavailable as error:
-        raise CommandError(f"Authsignal cannot answer now: try again. {error}", returncode=UNAVAILABLE) from error
+        raise CommandError(f"Authsignal cannot answer now: try again. {error}", returncode=Exit.UNAVAILABLE) from error
     except AuthsignalError as error:
-        raise CommandError(f"Authsignal refused. {error}", returncode=REFUSED) from error
+        raise CommandError(f"Authsignal refused. {error}", returncode=Exit.FAILED) from error
+    except KeyboardInterrupt as error:
+        raise CommandError("Interrupted.", returncode=Exit.INTERRUPTED) from error
     except (ImproperlyConfigured, ValueError) as error:
         # Settings, or an id that no path of the API can carry: nothing was sent.
-        raise CommandError(f"Nothing was sent. {error}", returncode=REFUSED) from error
+        raise CommandError(f"Nothing was sent. {error}", returncode=Exit.FAILED) from error
