@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from django.db import router
@@ -82,8 +82,9 @@ class Span:
         return sum(rows.count() for rows in self._parts())
 
     def groups(self) -> Iterator[Rows]:
-        """The rows, oldest first, in batches, and in each batch by user."""
-        for batch in chain.from_iterable(map(_batches, self._parts())):
+        """The rows, read in batches, and those of each user in a batch together."""
+        rows = chain.from_iterable(map(_pages, self._parts()))
+        while batch := list(islice(rows, BATCH)):
             users: dict[str, Rows] = {}
             for row in batch:
                 users.setdefault(row.authsignal_user_id, []).append(row)
@@ -102,15 +103,15 @@ class Span:
         yield rows.exclude(status__in=UNFINISHED).filter(created_at__gte=self.since)
 
 
-def _batches(rows: TrackedActionQuerySet) -> Iterator[Rows]:
+def _pages(rows: TrackedActionQuerySet) -> Iterator[TrackedAction]:
     """Never all at once, and without a cursor that stays open: it would keep SQLite's other writers waiting."""
     rows = rows.order_by("created_at", "pk")
-    batch = list(rows[:BATCH])
-    while batch:
-        yield batch
-        last = batch[-1]
+    page = list(rows[:BATCH])
+    while page:
+        yield from page
+        last = page[-1]
         after = Q(created_at__gt=last.created_at) | Q(pk__gt=last.pk)
-        batch = list(rows.filter(after, created_at__gte=last.created_at)[:BATCH])
+        page = list(rows.filter(after, created_at__gte=last.created_at)[:BATCH])
 
 
 def reconcile(
@@ -190,10 +191,10 @@ def _drift(row: TrackedAction, answer: Answer) -> str:
     That it would allow by now what was refused, or that nobody used what it approved, is no contradiction.
     """
     if answer is Gap.UNKNOWN and row.answered_at:
-        return f"{row.status}, but Authsignal does not know it"
+        return "answered, but Authsignal does not know it"
     granted = row.status in (Status.APPROVED, Status.SPENT)
     if granted and isinstance(answer, Word) and answer.state not in CONFIRMING:
-        return f"{row.status}, but Authsignal says {answer.state}"
+        return f"granted, but Authsignal says {answer.state}"
     return ""
 
 
