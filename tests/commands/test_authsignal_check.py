@@ -45,10 +45,10 @@ def _project(db, settings):
 def check(settings):
     """Call the command; exit code, and all that was printed. Nothing of it ever shows the secret (T65)."""
 
-    def call(**options):
+    def call(*arguments, **options):
         out, code = StringIO(), 0
         try:
-            call_command("authsignal_check", stdout=out, no_color=True, **options)
+            call_command("authsignal_check", *arguments, stdout=out, no_color=True, **options)
         except CommandError as error:
             code = error.returncode
             out.write(f"CommandError: {error}\n")
@@ -223,7 +223,7 @@ def test_url_of_something_else_is_1(check, service, answer):
 )
 def test_clock_that_is_off_is_7_beyond_the_limit(check, service, ahead, max_skew, code, outcome):
     service(http(UNKNOWN, Date=formatdate(time.time() - ahead, usegmt=True)))
-    got, printed = check(max_skew=max_skew)
+    got, printed = check(f"--max-skew={max_skew}")
     assert (got, outcomes(printed)["clock"]) == (code, outcome)
     assert ("Synchronise this machine's clock" in printed) == (outcome != "ok")
     if ahead:

@@ -199,7 +199,7 @@ def test_newest_actions_come_first_and_no_more_than_asked_for(explain, make_row)
         "act3",
         "act4",
     ]
-    assert explain("alice", limit=2).count("Decision") == 2
+    assert explain("alice", "--limit=2").count("Decision") == 2
     assert explain("alice", action="act6").count("Decision") == 1
 
 
@@ -405,6 +405,7 @@ def unpassed(make_row, number, *, minutes_ago):
 
 def test_person_with_room_is_not_throttled(explain, make_row):
     pending(make_row, MOST_LIVE - 1, minutes_ago=5, minutes_left=5)
+    pending(make_row, 3, minutes_ago=70, minutes_left=5)
     printed = explain("alice", local=True)
     assert f"{MOST_LIVE - 1} of at most {MOST_LIVE} open, {MOST_LIVE - 1} of at most" in printed
     assert "Throttled" not in printed
@@ -418,6 +419,7 @@ def test_person_with_room_is_not_throttled(explain, make_row):
         ([(4, 5, 6), (2, 8, 2)], [], 2),
         ([(5, 5, 6), (1, 8, 2)], [], 6),
         ([(5, 58, 9)], [], 2),  # an hour after it began it counts no more
+        ([(5, 5, 6), (3, 20, -10)], [], 6),  # what has run out does not count
         ([], [(20, 30)], 30),
         ([], [(10, 50), (15, 20)], 10),
         ([], [(10, 50), (25, 20)], 40),
@@ -439,6 +441,20 @@ def test_throttled_person_is_told_until_when(explain, make_row, alice, live, pas
     assert f"  Throttled      new challenges are refused (429) until {until:%Y-%m-%d %H:%M:%S}\n" in explain(
         "alice", local=True
     )
+
+
+def test_approval_that_waits_is_open_but_not_unpassed(make_row, alice):
+    now = timezone.now()
+    pending(make_row, MOST_LIVE - 1, minutes_ago=5, minutes_left=6)
+    make_row(
+        status=Status.APPROVED,
+        binding="v1:approved-hmac",
+        approved_at=now - timedelta(minutes=1),
+        expires_at=now + timedelta(minutes=4),
+    )
+    room = room_of(alice.pk, now)
+    assert (room.live, room.unpassed) == (MOST_LIVE, MOST_LIVE - 1)
+    assert room.full_until == now + timedelta(minutes=4)
 
 
 def test_throttle_of_the_gate_is_the_one_that_is_told(explain, bank, alice):
