@@ -36,7 +36,7 @@ class Place:
     at: datetime
     pk: int
 
-    PATTERN = re.compile(r"(older|newer)-([0-9]{1,17})-([0-9]{1,19})")
+    PATTERN = re.compile(r"(older|newer)-([0-9]{1,18})-([0-9]{1,19})")
 
     @classmethod
     def parse(cls, text: str) -> Place:
