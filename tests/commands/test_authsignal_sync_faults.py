@@ -1,0 +1,302 @@
+"""``manage.py authsignal_sync`` when the service fails, when others write meanwhile, and when there is very much."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import closing
+from datetime import timedelta
+from itertools import count
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from django_authsignal.connection import get_client
+from django_authsignal.models import TrackedAction
+from django_authsignal.services import sync as service
+from django_authsignal.services.inquiry import AHEAD, Inquiry
+from django_authsignal.testing.adapter import SandboxAdapter
+from example_project.bank.seed import open_account
+from tests.journeys.steps import Edge
+
+from .past import Past, drifts, everything, stands
+from .test_authsignal_sync import asked, counts, failing, sync
+
+
+@pytest.fixture
+def past(alice, authsignal):
+    return Past(authsignal.store, alice)
+
+
+@pytest.fixture
+def customers(db, authsignal):
+    """A lost row of each of seven users."""
+    pasts = [Past(authsignal.store, open_account(f"user{number}")) for number in range(7)]
+    return [past.row("created", "ALLOW") for past in pasts]
+
+
+def statuses(rows):
+    return [stands(row)[0] for row in rows]
+
+
+# The service fails
+
+
+def test_refused_secret_stops_everything_at_once(customers, authsignal):  # F10
+    authsignal.store.secret = "sandbox_other"  # noqa: S105
+    code, summary = failing(workers=1)
+    assert (code, summary["rows"], statuses(customers)) == (5, 0, ["created"] * 7)
+    assert len(authsignal.requests) <= AHEAD + 1
+
+
+def test_service_that_is_down_is_given_up_on_early(customers, authsignal):
+    authsignal.down()
+    code, summary = failing()
+    assert (code, summary["rows"], summary["unanswered"]) == (6, 5, 5)
+    assert statuses(customers) == ["created"] * 7
+    authsignal.up()
+    assert counts(sync()) == {"recorded": 7, "lost": 7}
+
+
+def test_service_that_is_down_is_an_exit_code_with_one_row_too(past, authsignal):
+    row = past.row("created", "ALLOW")
+    authsignal.down()
+    assert (failing()[0], stands(row)[0]) == (6, "created")
+
+
+def test_partial_outage_leaves_only_what_was_not_answered(customers, authsignal):  # F8
+    authsignal.fail_next(503, times=4)  # two calls, each tried twice
+    code, summary = failing(workers=1)
+    assert (code, summary["rows"], summary["unanswered"], summary["lost"]) == (6, 7, 2, 5)
+    assert statuses(customers) == ["created"] * 2 + ["void"] * 5
+    assert counts(sync()) == {"recorded": 2, "lost": 2}
+
+
+def test_outage_is_not_taken_for_an_unknown_action(past, authsignal):
+    row = past.row("spent")
+    for status in (500, 429):
+        authsignal.fail_next(status, times=2)  # the client tries twice
+        assert failing()[0] == 6
+    assert drifts(row) == []
+    sync()
+    assert len(drifts(row)) == 1
+
+
+def test_pause_that_the_service_asks_for_is_kept_once(past, authsignal):  # F7
+    row = past.row("created", "ALLOW")
+    # The client itself tries twice within its own time; this is longer than that.
+    authsignal.store.journal.fail_next(429, headers={"Retry-After": "9"})
+    began = timezone.now()
+    pauses = []
+
+    class Clock(threading.Event):
+        def wait(self, timeout=None):
+            pauses.append(timeout)
+            return False
+
+    inquiry = Inquiry(get_client(), 1, Clock())
+    [(_, [word])] = inquiry.answers([[row]])
+    assert (word.state, pauses) == ("ALLOW", [9.0])
+    assert timezone.now() - began < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("status", ["created", "pending"])
+def test_answer_that_makes_no_sense_does_not_keep_a_row_open(past, status):  # F12
+    row = past.row(status, age=900)
+    past.says(row, "")
+    assert counts(sync())["unreadable"] == 1
+    assert stands(row)[0] == "void"
+
+
+def test_call_that_the_service_refuses_does_not_keep_a_row_open(past, authsignal):  # F9
+    row = past.row("created", "ALLOW")
+    authsignal.fail_next(400)
+    assert counts(sync()) == {"lost": 1, "unreadable": 1}
+    assert stands(row) == ("void", "lost", "")
+
+
+class OddList(SandboxAdapter):
+    """Lists of actions are too long to be read."""
+
+    def answer(self, request):
+        response = super().answer(request)
+        if request.url.partition("?")[0].endswith("/actions"):
+            response.raw.read = lambda amount: b"x" * amount
+        return response
+
+
+def test_list_that_cannot_be_read_is_replaced_by_single_questions(past, authsignal, settings):  # F14
+    settings.AUTHSIGNAL_ADAPTER = OddList(authsignal.store)
+    row, unknown = past.row("created", "ALLOW"), past.row("spent")
+    assert counts(sync()) == {"recorded": 1, "lost": 1, "drift": 1}
+    assert (stands(row), asked(authsignal)) == (("void", "lost", "ALLOW"), ["list", "get", "get"])
+    assert drifts(unknown) == ["answered, but Authsignal does not know it"]
+
+
+# Others write meanwhile
+
+
+@pytest.fixture
+def edge(authsignal, settings):
+    settings.AUTHSIGNAL_ADAPTER = Edge(authsignal.store)
+    return settings.AUTHSIGNAL_ADAPTER
+
+
+def move(row, **values):
+    return lambda: TrackedAction.objects.filter(pk=row.pk).update(**values)
+
+
+def late(**fields):
+    return {**fields, "expires_at": timezone.now() + timedelta(minutes=5)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_row_that_is_spent_while_the_service_is_asked_stays_spent(past, edge):
+    row = past.row("approved", "CHALLENGE_SUCCEEDED", age=900)
+    edge.during("/actions", closing_connection(move(row, status="spent", spent_at=timezone.now())))
+    assert counts(sync()) == {}
+    assert stands(row)[:2] == ("spent", "")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_row_that_is_approved_while_the_service_is_asked_stays_approved(past, edge):
+    row = past.row("pending", "CHALLENGE_REQUIRED", age=900)
+    changes = late(status="approved", approved_at=timezone.now(), remote_state="CHALLENGE_SUCCEEDED")
+    edge.during("/actions", closing_connection(move(row, **changes)))
+    sync()
+    assert stands(row) == ("approved", "", "CHALLENGE_SUCCEEDED")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_row_that_gets_its_answer_while_the_service_is_asked_keeps_it(past, edge):
+    row = past.row("created", "CHALLENGE_REQUIRED")
+    edge.during("/actions", closing_connection(move(row, **late(status="pending", answered_at=timezone.now()))))
+    sync()
+    assert stands(row)[:2] == ("pending", "")
+
+
+def closing_connection(act):
+    """*act*, in a thread whose database connection nobody else would close."""
+
+    def acting():
+        try:
+            act()
+        finally:
+            connection.close()
+
+    return acting
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_syncs_at_once_do_the_work_once(authsignal):
+    past = Past(authsignal.store, open_account("alice"))
+    rows = [past.row("created", "ALLOW") for _ in range(5)]
+    for said in ("BLOCK", "CHALLENGE_FAILED"):
+        past.says(past.row("spent"), said)
+    summaries, barrier = [], threading.Barrier(2)
+
+    def run():
+        barrier.wait(10)
+        try:
+            summaries.append(sync())
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    both = {name: summaries[0][name] + summaries[1][name] for name in ("lost", "drift")}
+    assert both == {"lost": 5, "drift": 2}
+    assert statuses(rows) == ["void"] * 5
+
+
+# Very much
+
+
+def test_history_longer_than_a_page_is_read_to_its_end(past):
+    began = timezone.now() - timedelta(minutes=10)
+    size = service.BATCH * 2 + 1
+    same = past.row("void")
+    TrackedAction.objects.bulk_create(
+        TrackedAction(
+            user=past.user,
+            authsignal_user_id=same.authsignal_user_id,
+            environment="sandbox",
+            action="pay",
+            status="void",
+            created_at=began if number % 3 else began - timedelta(seconds=number),
+        )
+        for number in range(size - 1)
+    )
+    assert sync() == {**dict.fromkeys(sync(), 0), "rows": size}
+
+
+def test_rows_that_are_up_to_date_cost_no_write(past):
+    for _ in range(20):
+        past.row("spent", "CHALLENGE_SUCCEEDED")
+    with CaptureQueriesContext(connection) as queries:
+        sync()
+    assert [query["sql"] for query in queries if not query["sql"].startswith("SELECT")] == []
+
+
+class Slow(SandboxAdapter):
+    """Counts the calls that are under way at once, and holds them until it has seen enough."""
+
+    def __init__(self, store):
+        super().__init__(store)
+        self.now, self.most, self._lock = 0, 0, threading.Lock()
+        self.full = threading.Event()
+
+    def send(self, request, *args, **kwargs):
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            if self.now == 3:
+                self.full.set()
+        self.full.wait(10)
+        try:
+            return super().send(request, *args, **kwargs)
+        finally:
+            with self._lock:
+                self.now -= 1
+
+
+def test_no_more_calls_are_under_way_than_there_are_workers(customers, authsignal, settings):
+    settings.AUTHSIGNAL_ADAPTER = slow = Slow(authsignal.store)
+    sync(workers=3)
+    assert (slow.most, statuses(customers)) == (3, ["void"] * 7)
+
+
+def test_rows_are_read_only_as_far_as_there_is_room_for(past):
+    row, read = past.row("created", "ALLOW"), count()
+    groups = ([row] for _ in iter(lambda: next(read), None))
+    with closing(Inquiry(get_client(), 2).answers(groups)) as answers:
+        next(answers)
+        next(answers)
+    assert next(read) <= 2 * AHEAD + 2
+
+
+def test_whoever_stops_listening_waits_for_no_more_than_one_call(past, authsignal):
+    row = past.row("created")  # not in the list: it has to be looked up
+    answers = Inquiry(get_client(), 1).answers([[row], [row] * 5000])
+    next(answers)
+    answers.close()
+    assert len(authsignal.requests) < 5000
+
+
+def test_interrupted_run_keeps_and_tells_what_it_has_done(customers):
+    summary, done = service.Summary(), count(1)
+
+    def interrupt(rows):
+        if next(done) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        service.reconcile(service.Span.of(24), summary, workers=1, tick=interrupt)
+    assert (summary.rows, summary.lost, statuses(customers)) == (3, 3, ["void"] * 3 + ["created"] * 4)
+    sync()
+    assert statuses(customers) == ["void"] * 7
+    assert everything()[1] == []
