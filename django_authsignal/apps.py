@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from django.apps import AppConfig
-from django.conf import settings
+from django.apps import AppConfig, apps
+from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.core import checks
 from django.db.models.signals import pre_delete
@@ -31,9 +31,12 @@ class AuthsignalConfig(AppConfig):
             checks.register(check, "authsignal", deploy=True)
         user_logged_in.connect(receivers.note_login, dispatch_uid="django_authsignal.login")
         user_logged_out.connect(receivers.void_sessions_actions, dispatch_uid="django_authsignal.logout")
-        pre_delete.connect(
-            receivers.void_deleted_users_actions,
-            sender=settings.AUTH_USER_MODEL,
-            dispatch_uid="django_authsignal.user_deletion",
-        )
+        # The model that is deleted sends the signal, and a proxy of the user model is one of its own.
+        for model in apps.get_models():
+            if model._meta.concrete_model is get_user_model():
+                pre_delete.connect(
+                    receivers.void_deleted_users_actions,
+                    sender=model,
+                    dispatch_uid="django_authsignal.user_deletion",
+                )
         connection.refuse_stray_sandbox()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from django.db import Error
+from django.db import Error, router, transaction
 from django.http import HttpRequest
 
 from django_authsignal import sessions
@@ -30,11 +30,16 @@ def void_sessions_actions(sender: object, request: HttpRequest | None, user: Any
     if channels := sessions.channels(request):
         rows = TrackedAction.objects.current().filter(user_id=user.pk, channel__in=channels)
         try:
-            rows.end(Status.VOID, "logged_out")
+            with transaction.atomic(using=rows.db):  # a failure must not break a transaction around the logout
+                rows.end(Status.VOID, "logged_out")
         except Error:  # the session goes anyway, and the rows are worth nothing without it
             logger.exception("a logout could not end the session's open actions")
 
 
 def void_deleted_users_actions(sender: object, instance: Any, using: str, **kwargs: Any) -> None:
-    """A user who is deleted leaves nothing open behind (T69); what is recorded stays, without the user."""
-    TrackedAction.objects.current().filter(user_id=instance.pk).end(Status.VOID, "account_deleted")
+    """A user who is deleted leaves nothing open behind (T69); what is recorded stays, without the user.
+
+    A copy that is deleted from another database than the users' own is no deletion.
+    """
+    if using == router.db_for_write(type(instance)):
+        TrackedAction.objects.current().filter(user_id=instance.pk).end(Status.VOID, "account_deleted")

@@ -142,9 +142,11 @@ def find_user(authsignal_user_id: str) -> Any | None:
         return row and row.user
     users = get_user_model()
     try:
-        return users._default_manager.filter(pk=users._meta.pk.to_python(authsignal_user_id)).first()
+        user = users._default_manager.filter(pk=users._meta.pk.to_python(authsignal_user_id)).first()
     except ValidationError:
         return None
+    # "+7" and "1_0" are numbers too, but nobody's id.
+    return user if user is not None and str(user.pk) == authsignal_user_id else None
 
 
 def enrol_phone(user: Any, phone_number: str, verification_method: str, *, dry_run: bool = False) -> bool:
