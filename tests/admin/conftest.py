@@ -5,15 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
-from django.test import Client
 from django.utils import timezone
 
 from django_authsignal.models import TrackedAction
 from django_authsignal.statuses import Status
 
-from .steps import CHALLENGED, HMACS, RETURN_PATH
+from .steps import ACTION, CHALLENGED, HMACS, RETURN_PATH, staff
 
 
 @pytest.fixture
@@ -42,13 +39,27 @@ def pending(make_row):
 @pytest.fixture
 def viewer(db):
     """The browser of a colleague who may look, and nothing else."""
-    user = get_user_model().objects.create_user("viewer", is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename="view_trackedaction"))
-    client = Client()
-    client.force_login(user)
-    return client
+    return staff("viewer", "view")
+
+
+@pytest.fixture
+def operator(db):
+    """The browser of a colleague who may also do what operators do."""
+    return staff("operator", "view", "refresh", "unblock")
 
 
 @pytest.fixture(params=["superuser", "viewer"])
 def reader(request, admin_client, viewer):
     return admin_client if request.param == "superuser" else viewer
+
+
+@pytest.fixture
+def blocked(bank, alice):
+    """A transfer of alice's that Authsignal blocked; her browser is `.browser`."""
+    bank.authsignal.block(ACTION)
+    browser = bank.sign_in(alice)
+    assert bank.transfer(browser).status_code == 403
+    row = TrackedAction.objects.get()
+    assert (row.status, row.reason) == (Status.REFUSED, "block")
+    row.browser = browser
+    return row
