@@ -123,7 +123,7 @@ def reconcile(
 ) -> Summary:
     """Reconcile the rows of *span* with at most *workers* calls at once.
 
-    *summary* counts along, so that it is right whatever ends this; *tick* is called with each number of rows done.
+    *summary* counts along, at most one row behind whatever ends this; *tick* is told how many more rows are done.
     Raises Unauthorized at once, Unavailable when the service does not answer call after call, and ``django.db.Error``.
     """
     summary = summary or Summary()
