@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import User
 
+from django_authsignal.admin import AuthsignalHistoryInline
 from django_authsignal.contrib.admin import StepUpAdminMixin
 from django_authsignal.policy import StepUpPolicy
 
@@ -18,6 +19,7 @@ admin.site.unregister(User)
 class UserAdmin(StepUpAdminMixin, DjangoUserAdmin):
     """Names and addresses change freely; who may enter the admin does not."""
 
+    inlines = [AuthsignalHistoryInline]
     step_up_fields = {"is_staff": GRANT_ADMIN, "is_superuser": GRANT_ADMIN}
 
 
