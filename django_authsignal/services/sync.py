@@ -92,9 +92,9 @@ class Span:
 
     def _parts(self) -> Iterator[TrackedActionQuerySet]:
         """Each is one range of an index, in its order."""
-        rows = TrackedAction.objects.current().filter(
-            environment=connection.environment(), tenant=app_settings.TENANT_ID, created_at__lte=self.now
-        )
+        ours = {"environment": connection.environment(), "tenant": app_settings.TENANT_ID}
+        # A row without a binding was erased: it names nobody whom the service could know.
+        rows = TrackedAction.objects.current().filter(**ours, created_at__lte=self.now).exclude(binding="")
         if self.user_pk is not None:
             rows = rows.filter(user=self.user_pk)
         yield rows.filter(status=Status.CREATED, created_at__lt=self.now - GRACE)

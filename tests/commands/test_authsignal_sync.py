@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 
 from django_authsignal import signals
 from django_authsignal.models import TrackedAction
+from django_authsignal.services.erasure import forget
 from django_authsignal.testing import assert_step_up_required
 from example_project.bank.seed import open_account
 
@@ -281,6 +282,14 @@ def test_rows_of_a_deleted_user_are_reconciled_by_their_id(past, alice, authsign
     past.says(row, "BLOCK")
     alice.delete()
     assert (sync()["drift"], stands(row)) == (1, ("spent", "", "BLOCK"))
+
+
+def test_erased_rows_are_nobodys_drift(past, alice, authsignal):  # T69
+    rows = [past.row(status, "ALLOW") for status in ("created", "spent")]
+    forget(str(alice.pk))
+    before = everything()
+    assert (sync()["rows"], everything()) == (0, before)
+    assert [drifts(row) for row in rows] == [[], []]
 
 
 # What is told

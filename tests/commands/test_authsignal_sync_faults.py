@@ -226,6 +226,7 @@ def test_history_longer_than_a_page_is_read_to_its_end(past):
             authsignal_user_id=same.authsignal_user_id,
             environment="sandbox",
             action="pay",
+            binding="bound",
             status="void",
             created_at=began if number % 3 else began - timedelta(seconds=number),
         )
