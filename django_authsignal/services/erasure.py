@@ -61,22 +61,20 @@ def forget(authsignal_user_id: str, *, remote: bool = True, dry_run: bool = Fals
     rows = known.filter(**_here())
     elsewhere = known.exclude(**_here()).count()
     if dry_run:
-        ended, actions, pseudonym = rows.unfinished().count(), rows.count(), ""
-    else:
-        with transaction.atomic(using=rows.db, durable=True):
-            ended = rows.end(Status.VOID, "forgotten")
-        if remote:
-            _delete_at_authsignal(authsignal_user_id)
-        pseudonym = f"forgotten-{uuid.uuid4()}"
-        actions = _scrub_all(rows, pseudonym)
-        _record(pseudonym, actions, remote=remote)
-    return Erasure(
-        pseudonym=pseudonym if actions else "",
-        actions=actions,
-        ended=ended,
-        elsewhere=elsewhere,
-        remote=remote and not dry_run,
-    )
+        ended = rows.unfinished().count()
+        return Erasure(pseudonym="", actions=rows.count(), ended=ended, elsewhere=elsewhere, remote=False)
+    with transaction.atomic(using=rows.db, durable=True):
+        ended = rows.end(Status.VOID, "forgotten")
+    if remote:
+        _delete_at_authsignal(authsignal_user_id)
+    where = "deleted at Authsignal too" if remote else "not deleted at Authsignal"
+    if newest := rows.order_by("-created_at", "-pk").first():
+        newest.note(ActionEvent.Kind.FORGOTTEN, where)
+    pseudonym = f"forgotten-{uuid.uuid4()}"
+    actions = _scrub(rows, pseudonym)
+    logger.info("a user was erased: %d actions are %s now; %s", actions, pseudonym, where)
+    name = pseudonym if actions else ""
+    return Erasure(pseudonym=name, actions=actions, ended=ended, elsewhere=elsewhere, remote=remote)
 
 
 def _here() -> dict[str, str]:
@@ -91,19 +89,20 @@ def _delete_at_authsignal(authsignal_user_id: str) -> None:
             raise
 
 
-def _scrub_all(rows: TrackedActionQuerySet, pseudonym: str) -> int:
+def _scrub(rows: TrackedActionQuerySet, pseudonym: str) -> int:
     """How many of *rows*, which are one person's, are the pseudonym's now."""
     done = 0
     while keys := list(rows.order_by("created_at").values_list("pk", flat=True)[:BATCH]):
-        done += _scrub(rows.filter(pk__in=keys), keys, pseudonym)
+        done += _scrub_batch(rows.filter(pk__in=keys), keys, pseudonym)
     return done
 
 
-def _scrub(rows: TrackedActionQuerySet, keys: Iterable[Any], pseudonym: str) -> int:
+def _scrub_batch(rows: TrackedActionQuerySet, keys: Iterable[Any], pseudonym: str) -> int:
     with transaction.atomic(using=rows.db, durable=True):
         rows.end(Status.VOID, "forgotten")  # what was begun meanwhile
         # Staff typed some of the details; that and when something happened stays.
-        ActionEvent.objects.using(rows.db).filter(action__in=keys).exclude(detail="").update(detail="")
+        events = ActionEvent.objects.using(rows.db).filter(action__in=keys)
+        events.exclude(kind=ActionEvent.Kind.FORGOTTEN).exclude(detail="").update(detail="")
         return rows.update(
             user=None,
             authsignal_user_id=pseudonym,
@@ -113,12 +112,3 @@ def _scrub(rows: TrackedActionQuerySet, keys: Iterable[Any], pseudonym: str) -> 
             channel="",
             auth_hash="",
         )
-
-
-def _record(pseudonym: str, actions: int, *, remote: bool) -> None:
-    """That data were erased, without saying whose."""
-    where = "deleted at Authsignal too" if remote else "not deleted at Authsignal"
-    newest = TrackedAction.objects.current().filter(authsignal_user_id=pseudonym).order_by("-created_at", "-pk").first()
-    if newest:
-        newest.note(ActionEvent.Kind.FORGOTTEN, where)
-    logger.info("a user was erased: %d actions are %s now; %s", actions, pseudonym, where)

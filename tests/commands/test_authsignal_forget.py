@@ -296,6 +296,7 @@ def test_interruption_leaves_the_rest_for_a_second_run(alice, monkeypatch, auths
     with connection.execute_wrapper(interrupt):
         assert exit_of("alice")[0] == 130
     assert TrackedAction.objects.filter(user=alice).count() == 2
+    assert ActionEvent.objects.filter(kind="forgotten").count() == 1  # recorded before it begins
     assert run("alice")[0].startswith("Erased: 2 actions")
 
 
