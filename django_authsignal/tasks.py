@@ -1,0 +1,58 @@
+"""Long work as plain functions, for a queue to run: arguments and results are what JSON can hold.
+
+Workers find a task by the path of its function, so give each one a home in a module of your own::
+
+    @task  # Django's; or Celery's @shared_task
+    def sync_authsignal():
+        return tasks.sync(hours=24)
+
+Each may run twice, or beside itself, and raises what went wrong, so that the queue can try again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+
+from django_authsignal.conf import app_settings
+from django_authsignal.services import erasure, retention, users
+from django_authsignal.services.sync import Span, reconcile
+
+__all__ = ["enrol_phone", "forget", "prune", "sync"]
+
+Counts = dict[str, int]
+
+
+def sync(hours: int = 24) -> Counts:
+    """Reconcile the history with the service, as ``authsignal_sync`` does: its summary, by the same names.
+
+    Raises Unauthorized, Unavailable when the service does not answer call after call, and ``django.db.Error``.
+    """
+    return asdict(reconcile(Span.of(hours)))
+
+
+def prune(days: int | None = None) -> Counts:
+    """Delete history that is older than *days* (default ``AUTHSIGNAL_RETENTION_DAYS``): how much that was."""
+    age = timedelta(days=app_settings.RETENTION_DAYS if days is None else days)
+    return asdict(retention.prune(age))
+
+
+def enrol_phone(user_pk: Any, phone_number: str, verification_method: str = "SMS") -> bool:
+    """Enrol a number (E.164) that the project has verified; False when the service had it already.
+
+    Raises ``DoesNotExist`` for a user who is gone, and AuthsignalError.
+    """
+    user = get_user_model()._default_manager.get(pk=user_pk)
+    return users.enrol_phone(user, phone_number, verification_method)
+
+
+def forget(authsignal_user_id: str) -> dict[str, Any]:
+    """Delete the user at the service and erase the person here, as ``authsignal_forget`` does: what was erased.
+
+    The id and not the user, who may be deleted by the time that this is run. Raises AuthsignalError, and then nothing
+    is erased yet.
+    """
+    return asdict(erasure.forget(authsignal_user_id))
