@@ -47,28 +47,41 @@ def make_row(alice):
 
 
 @pytest.fixture
-def received():
-    """The events that a receiver of webhook_received was given."""
-    return _collected(signals.webhook_received)
+def listen():
+    """`listen(signal, receiver)` connects them for this test."""
+    connected = []
+
+    def connect(signal, receiver):
+        signal.connect(receiver, weak=False)
+        connected.append((signal, receiver))
+
+    yield connect
+    for signal, receiver in connected:
+        signal.disconnect(receiver)
 
 
 @pytest.fixture
-def enrolments():
+def heard(listen):
+    """`heard(signal)` becomes the list of what that signal said."""
+
+    def hear(signal):
+        said = []
+        listen(signal, lambda sender, signal, **what: said.append(what))
+        return said
+
+    return hear
+
+
+@pytest.fixture
+def received(heard):
+    """The events that a receiver of webhook_received was given, each as {"event": …}."""
+    return heard(signals.webhook_received)
+
+
+@pytest.fixture
+def enrolments(heard):
     """What receivers of enrolment_changed were told."""
-    return _collected(signals.enrolment_changed)
-
-
-class Heard(list):
-    """What a signal said; goes on listening as long as it lives."""
-
-    def __call__(self, sender, signal, **said):
-        self.append(said)
-
-
-def _collected(signal):
-    heard = Heard()
-    signal.connect(heard)  # by a weak reference
-    return heard
+    return heard(signals.enrolment_changed)
 
 
 @pytest.fixture

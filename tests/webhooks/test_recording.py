@@ -41,21 +41,16 @@ def test_event_is_recorded_without_what_it_says(post_event, make_row):  # T56 T5
 
 
 @pytest.mark.parametrize("status", [Status.CREATED, Status.PENDING, Status.APPROVED])
-def test_veto_ends_an_unfinished_row(post_event, make_row, status, django_capture_on_commit_callbacks):
+def test_veto_ends_an_unfinished_row(post_event, make_row, status, heard, django_capture_on_commit_callbacks):
     row = make_row(status, return_path="/statement/")
-    refused = []
-
-    def receiver(action, **kwargs):
-        refused.append(action.pk)
-
-    signals.step_up_refused.connect(receiver)
+    refused = heard(signals.step_up_refused)
     with django_capture_on_commit_callbacks(execute=True):
         assert post_event(log(row, "BLOCK", 60)).status_code == 200
     row.refresh_from_db()
     assert (row.status, row.reason, row.remote_state, row.return_path) == ("refused", "revoked", "BLOCK", "")
     assert row.ended_at is not None
     assert [(noted.kind, noted.detail) for noted in row.events.all()] == [("revoked", "webhook: BLOCK")]
-    assert (WebhookEvent.objects.get().outcome, refused) == ("revoked", [row.pk])
+    assert (WebhookEvent.objects.get().outcome, refused) == ("revoked", [{"action": row}])
 
 
 @pytest.mark.parametrize("state", ["BLOCK", "CHALLENGE_FAILED", "REVIEW_REQUIRED", "REVIEW_FAILED", "SOMETHING_NEW"])
@@ -267,13 +262,13 @@ def test_absurd_time_of_a_state_does_not_outlast_the_next_word(post_event, make_
     assert facts(row)["remote_state"] == "CHALLENGE_SUCCEEDED"
 
 
-def test_failing_receiver_changes_nothing(post_event, make_row, caplog):
+def test_failing_receiver_changes_nothing(post_event, make_row, listen, caplog):
     row = make_row()
 
     def receiver(**kwargs):
         raise ArithmeticError("not ours")
 
-    signals.webhook_received.connect(receiver)
+    listen(signals.webhook_received, receiver)
     assert post_event(log(row, "BLOCK")).status_code == 200
     assert facts(row)["status"] == "refused"
     assert "not ours" in caplog.text

@@ -82,13 +82,13 @@ def test_no_door_of_the_project_stands_before_it(db, settings, alice, authsignal
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("atomic_requests")
-def test_it_is_outside_atomic_requests(make_row):  # T61
+def test_it_is_outside_atomic_requests(make_row, listen):  # T61
     inside = []
 
     def receiver(**kwargs):
         inside.append(connection.in_atomic_block)
 
-    signals.webhook_received.connect(receiver)
+    listen(signals.webhook_received, receiver)
     assert post(log(make_row(), "BLOCK")).status_code == 200
     assert inside == [False]
 
