@@ -62,8 +62,14 @@ class Record:
 
     def __enter__(self) -> Self:
         if self.path.exists():
+            if not self.path.is_file():
+                raise CommandError(f"{self.path} is no file.", returncode=Exit.PARTICULAR)
             self._file = _opened(self.path, "r+b")
-            self._done = {line: fingerprint for line, fingerprint, _ in _done(self.path, self._file)}
+            try:
+                self._done = {line: fingerprint for line, fingerprint, _ in _done(self.path, self._file)}
+            except CommandError:
+                self._file.close()
+                raise
         return self
 
     def __exit__(
@@ -149,7 +155,7 @@ def _opened(path: Path, mode: str) -> BinaryIO:
 def _done(path: Path, file: BinaryIO) -> Iterator[tuple[int, str, bytes]]:
     """Line, fingerprint and the bytes of each record of a line that is done."""
     file.seek(0)
-    first = file.readline()
+    first = file.readline(len(HEADER))
     if first != HEADER and (first.endswith(b"\n") or not HEADER.startswith(first)):
         raise unusable(path, 1, "this is no result of this command. Name another file with --result.")
     for number, raw in enumerate(file, 2):

@@ -26,7 +26,7 @@ EPILOG = """\
 the CSV file:
   UTF-8, with a header that names the columns user (user name or primary key), phone and, if you like, channel;
   separated by commas or semicolons. Everything is checked before anything is sent. What became of each line is
-  written to FILE.result.csv; the same command run again goes on with the lines that are left.
+  written to a second file, people.result.csv for people.csv. The same command run again goes on with what is left.
 
 exit codes:
   0  everything is enrolled (or was already)
@@ -60,9 +60,9 @@ class Command(BaseCommand):
         many.add_argument("--workers", metavar="N", type=workers, help=f"calls at once (default {DEFAULT_WORKERS})")
         many.add_argument("--skip-invalid", action="store_true", help="enrol the good lines though others are not")
 
-    def handle(self, *, user: str | None, phone: str | None, csv: Path | None, **options: Any) -> None:
+    def handle(self, *, user: str | None, phone: str | None, csv: str | Path | None, **options: Any) -> None:
         if csv is not None and user is None and phone is None:
-            self._many(csv, **options)
+            self._many(Path(csv), **options)
         elif csv is None and user is not None and phone is not None:
             self._one(user, phone, **options)
         else:
@@ -88,10 +88,10 @@ class Command(BaseCommand):
         else:
             self.stdout.write(self.style.SUCCESS(f"Enrolled: {subject}."))
 
-    def _many(self, path: Path, *, result: Path | None, region: str | None, **options: Any) -> None:
+    def _many(self, path: Path, *, result: str | Path | None, region: str | None, **options: Any) -> None:
         chosen = Options(
             path=path,
-            result=result or path.with_suffix(".result.csv"),
+            result=Path(result) if result else path.parent / f"{path.stem}.result.csv",
             channel=options["channel"],
             region=checked_region(region),
             workers=options["workers"] or DEFAULT_WORKERS,
