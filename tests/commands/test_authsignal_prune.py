@@ -18,6 +18,7 @@ from django.utils import timezone
 from django_authsignal.claims import Claim
 from django_authsignal.management.commands.authsignal_prune import Command
 from django_authsignal.models import ActionEvent, DailyFigure, Status, TrackedAction, WebhookEvent
+from django_authsignal.services.reports import Report, take
 from django_authsignal.services.retention import LEAST_AGE, Pruned, prune
 from tests.gated import broken_database
 
@@ -201,7 +202,7 @@ def test_progress_is_told_once_per_batch(monkeypatch):
         webhook(number, age=400 * DAY)
     told = StringIO()
     call_command("authsignal_prune", batch=2, stdout=StringIO(), stderr=told, no_color=True)
-    assert told.getvalue().splitlines() == ["rows: 2", "rows: 3", "rows: 5", "rows: 6"]
+    assert told.getvalue().splitlines() == ["Rows: 2", "Rows: 3", "Rows: 5", "Rows: 6"]
 
 
 # How it reads and writes
@@ -451,20 +452,23 @@ def in_threads(count, work):
 
 @pytest.mark.django_db(transaction=True)
 def test_prune_beside_sixteen_spends_leaves_every_winner_intact(alice):  # T68 T6
-    """Four threads race for each of four approvals, while two prunes delete as much as they can."""
+    """Four threads race for each of four approvals, while two prunes delete and two webhooks report what they can."""
     rows = [approved(claim_of(number, alice)) for number in range(4)]
     for _ in range(150):
         action(age=400 * DAY, user=alice).note(ActionEvent.Kind.OUTAGE)
     sums = []
 
     def work(number):
-        if number >= 16:
+        if number in (16, 17):
             sums.append(prune(DAY, 7))
             return False
+        if number > 17:
+            reports = [Report("7", "pay", row.idempotency_key, "CHALLENGE_SUCCEEDED", timezone.now()) for row in rows]
+            return [take(report, "webhook") for report in reports]
         row = TrackedAction.objects.get(pk=rows[number % 4].pk)
         return row.spend(claim_of(number % 4, alice))
 
-    spent = in_threads(18, work)
+    spent = in_threads(20, work)
     assert [sum(spent[number:16:4]) for number in range(4)] == [1, 1, 1, 1]
     assert (sum(pruned.actions for pruned in sums), sum(pruned.events for pruned in sums)) == (150, 150)
     assert list(TrackedAction.objects.order_by("pk").values_list("pk", "status")) == [(row.pk, "spent") for row in rows]

@@ -57,7 +57,7 @@ class Command(BaseCommand):
             so_far = pruned
 
         try:
-            with progress(None, "rows", self.stderr) as tick:
+            with progress(None, "Rows", self.stderr) as tick:
                 prune(age, batch, dry_run=dry_run, progress=note)
         except KeyboardInterrupt as error:
             raise CommandError(f"Interrupted. {told(so_far, dry_run=dry_run)}", returncode=Exit.INTERRUPTED) from error
