@@ -58,7 +58,9 @@ class RecentValuesFilter(FieldListFilter):
 
 
 class ReasonFilter(RecentValuesFilter):
-    """The reasons that the gate knows, in words: what is rare is what people look for."""
+    """The reasons that the gate knows, in words: what is rare is what people look for. Folded until one is chosen."""
+
+    template = "admin/authsignal/trackedaction/folded_filter.html"
 
     def offered(self, changelist: Any) -> list[str]:
         return list(timeline.REASONS)

@@ -39,7 +39,7 @@ class TrackedActionAdmin(OperationsMixin):
     """Newest first, and for each row its story. The columns that identify a browser or a request are never shown."""
 
     actions = None
-    list_display = ["when", "who", "action", "standing", "why", "remote_state", "verified_with"]
+    list_display = ["when", "standing", "who", "action", "details"]
     # Not remote_state and enforced: no index holds them, and the reason "report_only" tells what was not enforced.
     list_filter = [
         "status",
@@ -146,10 +146,6 @@ class TrackedActionAdmin(OperationsMixin):
     def standing(self, row: TrackedAction) -> SafeString:
         return showing.badge(row)
 
-    @admin.display(description=gettext_lazy("verified with"), empty_value="")
-    def verified_with(self, row: TrackedAction) -> str:
-        return timeline.plain(row.verification_method)
-
-    @admin.display(description=gettext_lazy("reason"), empty_value="")
-    def why(self, row: TrackedAction) -> str:
-        return timeline.reason_of(row)
+    @admin.display(description=gettext_lazy("details"), empty_value="")
+    def details(self, row: TrackedAction) -> str:
+        return showing.details(row)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django_authsignal.admin import showing
 from django_authsignal.admin.paging import NEWEST_FIRST
 from django_authsignal.models import TrackedAction
-from django_authsignal.timeline import plain, reason_of
+from django_authsignal.timeline import plain
 
 if TYPE_CHECKING:
     HistoryInline = admin.TabularInline[TrackedAction, Any]
@@ -55,8 +55,7 @@ class NewestRows(FormSet):
                 "when": showing.when(row),
                 "action": plain(row.action),
                 "badge": showing.badge(row),
-                "why": reason_of(row),
-                "method": plain(row.verification_method),
+                "details": showing.details(row),
             }
             for row in self.get_queryset()
         ]

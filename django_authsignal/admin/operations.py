@@ -124,6 +124,7 @@ class OperationsMixin(TrackedActionModelAdmin):
         context = {
             **self.admin_site.each_context(request),
             "title": _("Lift the block into a new challenge"),
+            "has_view_permission": True,
             "opts": self.opts,
             "media": self.media,
             "original": row,

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django_authsignal import timeline
 from django_authsignal.models import TrackedAction
 
-__all__ = ["badge", "facts", "when", "who"]
+__all__ = ["badge", "details", "facts", "when", "who"]
 
 
 def when(row: TrackedAction) -> str:
@@ -31,6 +31,12 @@ def badge(row: TrackedAction) -> SafeString:
     return format_html(
         '<span class="authsignal-status authsignal-{}">{}</span>', timeline.tone_of(row), timeline.status_of(row)
     )
+
+
+def details(row: TrackedAction) -> str:
+    """Why it ended, or how the user verified; '' for an action that simply went on or still waits."""
+    method = timeline.plain(row.verification_method)
+    return timeline.reason_of(row) or (method and _("verified with %(method)s") % {"method": method})
 
 
 def facts(row: TrackedAction) -> list[tuple[str, str]]:

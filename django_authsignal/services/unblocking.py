@@ -186,7 +186,7 @@ def _facts(answer: Tracked, state: State, at: datetime | None) -> dict[str, Any]
         "answered_at": now,
         "remote_state": state,
         "remote_state_at": at if at and at <= now + SKEW else now,
-        "remote_state_source": "operator",
+        "remote_state_source": "lift",
         "is_enrolled": answer.is_enrolled,
         "rule_ids": [attributes.printable(rule, 64) for rule in answer.rule_ids],
     }

@@ -99,8 +99,11 @@ def standing(row: TrackedAction) -> str:
 
 def story(row: TrackedAction, events: Iterable[ActionEvent]) -> list[Entry]:
     """Everything that happened to *row*, oldest first."""
+    events = list(events)
+    # Of the two rows that an operator's lift is noted on, the new one is the challenge.
+    lifted = row.expires_at is not None and any(event.kind == ActionEvent.Kind.LIFTED for event in events)
     order, placed = row.created_at, []
-    for step in _steps(row):
+    for step in _steps(row, lifted):
         # A step's time may be the service's: a clock that is behind ours must not put it before what led to it.
         order = max(order, step.at)
         placed.append((order, step))
@@ -109,13 +112,14 @@ def story(row: TrackedAction, events: Iterable[ActionEvent]) -> list[Entry]:
     return [entry for _order, entry in sorted(placed, key=lambda pair: pair[0])]
 
 
-def _steps(row: TrackedAction) -> Iterator[Entry]:
+def _steps(row: TrackedAction, lifted: bool) -> Iterator[Entry]:
     """What the row's timestamps tell, in the order in which it must have happened."""
     request = _("%(method)s %(route)s") % {"method": plain(row.method), "route": plain(row.route)}
     watched = () if row.enforced else (_("Not enforced: the answer stops nothing."),)
-    yield Entry(row.created_at, _("The gate met the request"), (request, *watched))
+    began = _("An operator asked for it in place of a block") if lifted else _("The gate met the request")
+    yield Entry(row.created_at, began, (request, *watched))
     if row.answered_at:
-        yield from _answered(row, row.answered_at)
+        yield from _answered(row, row.answered_at, lifted)
     if row.approved_at:
         method = plain(row.verification_method) or _("a method that Authsignal did not name")
         passed = _("Verified with %(method)s.") % {"method": method}
@@ -130,14 +134,15 @@ def _steps(row: TrackedAction) -> Iterator[Entry]:
         yield Entry(row.expires_at, _("Time ran out"), (standing(row),), "bad")
 
 
-def _answered(row: TrackedAction, at: datetime) -> Iterator[Entry]:
+def _answered(row: TrackedAction, at: datetime, lifted: bool) -> Iterator[Entry]:
     state = _first_answer(row)
     lines = [_("The user has an authenticator.") if row.is_enrolled else _("The user has no authenticator.")]
     if row.rule_ids:
         lines.append(_("Rules: %(rules)s.") % {"rules": plain(", ".join(map(str, row.rule_ids)))})
     yield Entry(at, ANSWERS.get(state) or _("Authsignal answered %(state)s") % {"state": plain(state)}, tuple(lines))
     if state == State.CHALLENGE_REQUIRED and row.enforced:
-        yield Entry(at, _("The challenge began"), (_("The user was shown the way to Authsignal's page."),))
+        shown = _("The user was shown the way to Authsignal's page.")
+        yield Entry(at, _("The challenge began"), (_("The user is to send the request again.") if lifted else shown,))
 
 
 def _first_answer(row: TrackedAction) -> str:

@@ -89,7 +89,13 @@ def test_who_lifted_what_and_why_is_on_both_records_and_in_both_logs(blocked, op
     assert (entry.user, entry.object_id) == (operator.user, str(blocked.pk))
     assert entry.get_change_message() == f"Lift into a new challenge: lifted. {WHY}"
     assert f"operator {operator.user.pk} lifts the block" in caplog.text
-    assert "An operator lifted the block into a new challenge" in titles(page_of(operator, new))
+    assert titles(page_of(operator, new)) == [
+        "An operator asked for it in place of a block",
+        "Authsignal asked for a challenge",
+        "The challenge began",
+        "An operator lifted the block into a new challenge",
+    ]
+    assert titles(page_of(operator, blocked))[-1] == "An operator lifted the block into a new challenge"
     assert f"Operator {operator.user.pk}: {WHY}." in lines(page_of(operator, new))
 
 

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 import pytest
 from django.contrib.auth import get_user_model
 
+from django_authsignal.admin.searching import MOST_PEOPLE
 from django_authsignal.statuses import Status
 
-from .steps import CHALLENGED, LIST, PASSED, found, page_of
+from .steps import CHALLENGED, LIST, PASSED, found, page_of, said
 
 # The list
 
@@ -21,7 +22,7 @@ def test_list_is_newest_first_and_tells_who_what_and_why(admin_client, make_row)
     second = make_row(status=Status.SPENT, action="payOut", answered_at=1, approved_at=30, spent_at=40, **PASSED)
     response = admin_client.get(LIST)
     assert [row.pk for row in response.context["cl"].result_list] == [second.pk, first.pk]
-    for text in ("alice", "payOut", "spent", "CHALLENGE_SUCCEEDED", "SMS", "a rule at Authsignal blocks it"):
+    for text in ("alice", "payOut", "spent", "verified with SMS", "a rule at Authsignal blocks it"):
         assert text in response.text
 
 
@@ -168,3 +169,28 @@ def test_search_and_pages_use_the_projects_own_user_name_field(admin_client, mak
     row = make_row()
     assert found(admin_client, q="alice@") == [row.pk]
     assert "alice@bank.example" in page_of(admin_client, row).text
+
+
+@pytest.fixture
+def crowd(db):
+    """More people than a search shows the actions of."""
+    users = get_user_model()
+    return users.objects.bulk_create([users(username=f"crowd{number:03}") for number in range(MOST_PEOPLE + 1)])
+
+
+def test_a_search_about_too_many_people_says_so(admin_client, make_row, crowd):
+    make_row(user=crowd[7])
+    response = admin_client.get(LIST, {"q": "crowd"})
+    assert "More than 100 user names start like this." in said(response)[0]
+    assert said(admin_client.get(LIST, {"q": "crowd007"})) == []
+
+
+@pytest.mark.parametrize("term", ["Alice", "ALI", "alicf", "alice\U0010ffff"])
+def test_user_names_are_found_letter_for_letter(admin_client, searched, term):
+    assert found(admin_client, q=term) == []
+
+
+def test_an_id_at_authsignal_and_a_person_found_by_the_same_term_are_both_shown(admin_client, make_row, bob):
+    gone = make_row(user=None, authsignal_user_id="bob")
+    theirs = make_row(user=bob)
+    assert found(admin_client, q="bob") == [theirs.pk, gone.pk]

@@ -146,3 +146,46 @@ def test_detail_links_to_all_actions_of_the_user(admin_client, make_row, alice, 
     link = f"{LIST}?user={alice.pk}"
     assert link in page_of(admin_client, mine).text
     assert [row.pk for row in admin_client.get(link).context["cl"].result_list] == [mine.pk]
+
+
+@pytest.mark.parametrize(
+    ("fields", "answer"),
+    [
+        ({"status": Status.REFUSED, "reason": "block", "ended_at": 1}, "Authsignal blocked it"),
+        ({"status": Status.REFUSED, "reason": "review", "ended_at": 1}, "Authsignal asked for a review"),
+        ({"status": Status.REFUSED, "reason": "unenrolled", "ended_at": 1}, "Authsignal allowed it"),
+        ({"status": Status.SPENT, "spent_at": 1}, "Authsignal allowed it"),
+        (
+            {"status": Status.REFUSED, "reason": "revoked", "expires_at": 9, "ended_at": 5},
+            "Authsignal asked for a challenge",
+        ),
+        ({"status": Status.VOID, "reason": "report_only", "enforced": False, "ended_at": 1}, "Authsignal answered"),
+    ],
+)
+def test_what_the_service_answered_first_outlives_its_later_words(admin_client, make_row, fields, answer):
+    heard = {"remote_state": "BLOCK", "remote_state_at": 60, "remote_state_source": "webhook"}
+    page = page_of(admin_client, make_row(answered_at=1, **heard, **fields))
+    assert titles(page)[1] == answer
+    assert titles(page)[-1] == "Authsignal says BLOCK"
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("webhook", "Told by webhook."),
+        ("sync", "Found by the regular comparison."),
+        ("operator", "Answered when an operator asked."),
+    ],
+)
+def test_later_words_say_how_they_were_heard(admin_client, make_row, source, words):
+    row = make_row(remote_state="CHALLENGE_SUCCEEDED", remote_state_at=9, remote_state_source=source)
+    assert words in lines(page_of(admin_client, row))
+
+
+@pytest.mark.parametrize(
+    ("noted", "line"), [("webhook: BLOCK", "Webhook: BLOCK."), ("operator 1: Why?", "Operator 1: Why?")]
+)
+def test_what_was_noted_reads_as_a_sentence(admin_client, make_row, noted, line):
+    row = make_row()
+    row.note(ActionEvent.Kind.REVOKED, noted)
+    assert line in lines(page_of(admin_client, row))
