@@ -12,7 +12,15 @@ from datetime import datetime
 from enum import Enum
 
 from django_authsignal import attributes
-from django_authsignal.client import Action, ActionSummary, Client, Rejected, Unavailable, UnexpectedAnswer
+from django_authsignal.client import (
+    Action,
+    ActionSummary,
+    Client,
+    Rejected,
+    Unauthorized,
+    Unavailable,
+    UnexpectedAnswer,
+)
 from django_authsignal.models import TrackedAction
 from django_authsignal.services.reports import STATE_LIMIT
 from django_authsignal.statuses import SKEW, UNFINISHED
@@ -80,18 +88,21 @@ class Inquiry:
             self._stop.set()
             pool.shutdown(cancel_futures=True)
 
-    def _patiently(self, rows: Rows) -> list[Answer] | None:
+    def _patiently(self, rows: Rows, *, may_pause: bool = True) -> list[Answer] | None:
         """Ask, and once more after the pause that the service asks for."""
-        for last_try in (False, True):
-            try:
-                return list(self._ask(rows))
-            except Unavailable as error:
-                if last_try or error.retry_after is None:
-                    break
-                self._stop.wait(min(error.retry_after, LONGEST_PAUSE))
-                if self._stop.is_set():
-                    break
-        return None
+        if self._stop.is_set():
+            return None
+        try:
+            return list(self._ask(rows))
+        except Unauthorized:
+            self._stop.set()  # every other call would fail the same way
+            raise
+        except Unavailable as error:
+            pause = error.retry_after
+        if pause is None or not may_pause:
+            return None
+        self._stop.wait(min(pause, LONGEST_PAUSE))
+        return self._patiently(rows, may_pause=False)
 
     def _ask(self, rows: Rows) -> Iterator[Answer]:
         try:

@@ -313,7 +313,7 @@ def test_table_is_for_people(past):
 def test_json_is_one_object_and_nothing_else(past):
     past.row("created", "ALLOW")
     out = StringIO()
-    call_command("authsignal_sync", "--json", stdout=out, stderr=StringIO())
+    call_command("authsignal_sync", "--json", "--hours", "1", "--workers", "2", stdout=out, stderr=StringIO())
     assert json.loads(out.getvalue()) == {
         **{"rows": 1, "recorded": 1, "revoked": 0, "lost": 1, "expired": 0, "drift": 0, "unreadable": 0},
         **{"unanswered": 0, "exit_code": 0},

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import closing
 from datetime import timedelta
 from itertools import count
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from django_authsignal.client import Unauthorized
 from django_authsignal.connection import get_client
 from django_authsignal.models import TrackedAction
 from django_authsignal.services import sync as service
 from django_authsignal.services.inquiry import AHEAD, Inquiry
 from django_authsignal.testing.adapter import SandboxAdapter
 from example_project.bank.seed import open_account
+from tests.gated import broken_database
 from tests.journeys.steps import Edge
 
 from .past import Past, drifts, everything, stands
@@ -83,22 +86,41 @@ def test_outage_is_not_taken_for_an_unknown_action(past, authsignal):
     assert len(drifts(row)) == 1
 
 
+class Clock(threading.Event):
+    """Notes the pauses and takes none."""
+
+    def __init__(self):
+        super().__init__()
+        self.pauses = []
+
+    def wait(self, timeout=None):
+        self.pauses.append(timeout)
+        return self.is_set()
+
+
+def paused(authsignal, row, times):
+    """Ask about *row* while the service asks for 9 seconds of rest *times* times: the answer and the pauses."""
+    # Longer than the client itself would wait within one call.
+    authsignal.store.journal.fail_next(429, times=times, headers={"Retry-After": "9"})
+    clock = Clock()
+    [(_, answers)] = Inquiry(get_client(), 1, clock).answers([[row]])
+    return answers and answers[0].state, clock.pauses
+
+
 def test_pause_that_the_service_asks_for_is_kept_once(past, authsignal):  # F7
     row = past.row("created", "ALLOW")
-    # The client itself tries twice within its own time; this is longer than that.
+    assert paused(authsignal, row, 1) == ("ALLOW", [9.0])
+    assert paused(authsignal, row, 2) == (None, [9.0])
+
+
+def test_pause_ends_with_the_run(customers, authsignal):
     authsignal.store.journal.fail_next(429, headers={"Retry-After": "9"})
-    began = timezone.now()
-    pauses = []
-
-    class Clock(threading.Event):
-        def wait(self, timeout=None):
-            pauses.append(timeout)
-            return False
-
-    inquiry = Inquiry(get_client(), 1, Clock())
-    [(_, [word])] = inquiry.answers([[row]])
-    assert (word.state, pauses) == ("ALLOW", [9.0])
-    assert timezone.now() - began < timedelta(seconds=5)
+    authsignal.store.journal.fail_next(401)
+    clock = threading.Event()
+    began = time.monotonic()
+    with pytest.raises(Unauthorized):
+        list(Inquiry(get_client(), 2, clock).answers([[row] for row in customers]))
+    assert time.monotonic() - began < 9
 
 
 @pytest.mark.parametrize("status", ["created", "pending"])
@@ -126,12 +148,55 @@ class OddList(SandboxAdapter):
         return response
 
 
+class OddAnswers(SandboxAdapter):
+    """Whatever is asked about one action is answered with *status*, and with a body that is no action."""
+
+    status = 200
+
+    def answer(self, request):
+        response = super().answer(request)
+        if not request.url.partition("?")[0].endswith("/actions"):
+            body = iter([b"{}", b""])
+            response.status_code, response.raw.read = self.status, lambda amount: next(body)
+        return response
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_single_answer_that_makes_no_sense_is_no_drift(past, authsignal, settings, status):  # F9 F16
+    settings.AUTHSIGNAL_ADAPTER = odd = OddAnswers(authsignal.store)
+    odd.status = status
+    row, lost = past.row("spent"), past.row("created")
+    assert counts(sync()) == {"lost": 1, "unreadable": 2}
+    assert (stands(row)[0], stands(lost), drifts(row)) == ("spent", ("void", "lost", ""), [])
+
+
 def test_list_that_cannot_be_read_is_replaced_by_single_questions(past, authsignal, settings):  # F14
     settings.AUTHSIGNAL_ADAPTER = OddList(authsignal.store)
     row, unknown = past.row("created", "ALLOW"), past.row("spent")
     assert counts(sync()) == {"recorded": 1, "lost": 1, "drift": 1}
     assert (stands(row), asked(authsignal)) == (("void", "lost", "ALLOW"), ["list", "get", "get"])
     assert drifts(unknown) == ["answered, but Authsignal does not know it"]
+
+
+def test_database_that_fails_is_an_exit_code_and_what_is_done_is_kept(customers):  # F21
+    ends = count(1)
+
+    def execute(run, sql, params, many, context):
+        if 'SET "status"' in sql and next(ends) == 3:
+            raise OperationalError("gone")
+        return run(sql, params, many, context)
+
+    with connection.execute_wrapper(execute):
+        code, summary = failing(workers=1)
+    assert (code, summary["lost"], statuses(customers)) == (6, 2, ["void"] * 2 + ["created"] * 5)
+    sync()
+    assert statuses(customers) == ["void"] * 7
+
+
+def test_interrupted_command_says_so(customers):
+    with broken_database("UPDATE", error=KeyboardInterrupt):
+        code, summary = failing(workers=1)
+    assert (code, summary["exit_code"], summary["lost"]) == (130, 130, 0)
 
 
 # Others write meanwhile
