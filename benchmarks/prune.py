@@ -1,7 +1,7 @@
 """Prune a large history while somebody writes: `python -m benchmarks.prune --database postgresql --rows 1000000`.
 
 Prints rows per second, how long a writer beside it had to wait at most, and by how much the memory grew. Fails when a
-writer waited 100 ms or longer. SQLite on a busy disk measures the disk as well, whose pauses hit whoever holds the lock:
+writer waited 100 ms or longer. SQLite on a busy disk measures the disk as well, whose pauses hit who holds the lock:
 `TMPDIR=/dev/shm` leaves it out.
 """
 

@@ -28,6 +28,8 @@ LEAST_AGE = timedelta(days=1)
 BATCH_SECONDS = 0.01
 """How long a batch may hold its locks, about: one that took longer makes the next one smaller."""
 FIRST_BATCH = 50
+SMALLEST_BATCH = 20
+"""Below that the time goes into the transaction itself, and fewer rows would not make it shorter."""
 PAUSE_SECONDS = 0.03
 """Between two batches where a writer locks the whole database: SQLite's waiting writers look every 25 ms."""
 RETRY_SECONDS = (0.1, 0.3, 1.0)
@@ -161,4 +163,4 @@ class _Pace:
 
     def _adapt(self, took: float) -> None:
         wanted = int(self.size * BATCH_SECONDS / took)
-        self.size = max(1, min(self.most, wanted, self.size * 2))
+        self.size = min(self.most, max(SMALLEST_BATCH, min(wanted, self.size * 2)))
