@@ -379,6 +379,7 @@ def test_each_new_enrolment_is_signalled_once(run, users):
 
 def test_ctrl_c_while_numbers_are_sent_leaves_the_rest_for_later(run, authsignal):
     def interrupt(user, **kwargs):
+        enrolment_changed.disconnect(interrupt)  # a second Ctrl-C would end it at once
         signal.raise_signal(signal.SIGINT)
 
     enrolment_changed.connect(interrupt)
