@@ -454,7 +454,7 @@ def in_threads(count, work):
 def test_prune_beside_sixteen_spends_leaves_every_winner_intact(alice):  # T68 T6
     """Four threads race for each of four approvals, while two prunes delete and two webhooks report what they can."""
     rows = [approved(claim_of(number, alice)) for number in range(4)]
-    for _ in range(150):
+    for _ in range(60):
         action(age=400 * DAY, user=alice).note(ActionEvent.Kind.OUTAGE)
     sums = []
 
@@ -470,7 +470,7 @@ def test_prune_beside_sixteen_spends_leaves_every_winner_intact(alice):  # T68 T
 
     spent = in_threads(20, work)
     assert [sum(spent[number:16:4]) for number in range(4)] == [1, 1, 1, 1]
-    assert (sum(pruned.actions for pruned in sums), sum(pruned.events for pruned in sums)) == (150, 150)
+    assert (sum(pruned.actions for pruned in sums), sum(pruned.events for pruned in sums)) == (60, 60)
     assert list(TrackedAction.objects.order_by("pk").values_list("pk", "status")) == [(row.pk, "spent") for row in rows]
 
 
