@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 from itertools import count
@@ -15,9 +16,10 @@ from django.utils import timezone
 
 from django_authsignal.client import Unauthorized
 from django_authsignal.connection import get_client
-from django_authsignal.models import TrackedAction
+from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.services import sync as service
 from django_authsignal.services.inquiry import AHEAD, Inquiry
+from django_authsignal.testing import complete_step_up
 from django_authsignal.testing.adapter import SandboxAdapter
 from example_project.bank.seed import open_account
 from tests.gated import broken_database
@@ -276,6 +278,30 @@ def test_two_syncs_at_once_do_the_work_once(authsignal):
     both = {name: summaries[0][name] + summaries[1][name] for name in ("lost", "drift")}
     assert both == {"lost": 5, "drift": 2}
     assert statuses(rows) == ["void"] * 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_payments_go_on_while_syncs_run(bank):
+    browsers = [bank.sign_in(open_account(name)) for name in ("alice", "bob")]
+
+    def pay(browser):
+        try:
+            for amount in range(2001, 2006):
+                complete_step_up(browser, bank.transfer(browser, amount))
+                assert bank.transfer(browser, amount).status_code == 302
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        paying = [pool.submit(pay, browser) for browser in browsers]
+        summaries = [sync()]
+        while not all(one.done() for one in paying):
+            summaries.append(sync())
+    assert [one.result() for one in paying] == [None, None]
+    assert sorted(amount for _, amount in bank.ledger) == sorted([*range(2001, 2006)] * 2)
+    assert set(TrackedAction.objects.values_list("status", flat=True)) == {"spent"}
+    assert {name for summary in summaries for name in counts(summary)} <= {"recorded"}
+    assert ActionEvent.objects.count() == 0
 
 
 # Very much
