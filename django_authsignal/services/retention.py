@@ -73,6 +73,8 @@ def prune(
 def _prune(now: datetime, before: datetime, pace: _Pace, *, dry_run: bool) -> Iterator[Pruned]:
     """The sum so far, after every batch."""
     old = _old_actions(now, before)
+    if dry_run:
+        pace.size = pace.most  # nothing is locked
     actions = events = webhooks = 0
     for keys in _batches_of_actions(old, pace):
         gone, notes = (len(keys), 0) if dry_run else pace.keep(old.db, _delete_actions, old, keys)
