@@ -122,16 +122,16 @@ class TrackedActionAdmin(OperationsMixin):
         form_url: str = "",
         obj: TrackedAction | None = None,
     ) -> HttpResponse:
-        if obj is not None:
-            events = list(obj.events.all())
-            was_lifted = any(event.kind == ActionEvent.Kind.LIFTED for event in events)
-            context.update(
-                standing=timeline.standing(obj),
-                badge=showing.badge(obj),
-                story=timeline.story(obj, events),
-                facts=showing.facts(obj),
-                **self.offers(request, obj, was_lifted=was_lifted),
-            )
+        assert obj, "nothing can be added"
+        events = list(obj.events.all())
+        was_lifted = any(event.kind == ActionEvent.Kind.LIFTED for event in events)
+        context.update(
+            standing=timeline.standing(obj),
+            badge=showing.badge(obj),
+            story=timeline.story(obj, events),
+            facts=showing.facts(obj),
+            **self.offers(request, obj, was_lifted=was_lifted),
+        )
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     @admin.display(description=gettext_lazy("created at"))

@@ -46,7 +46,9 @@ def _people(rows: QuerySet[TrackedAction], term: str, known: Q) -> list[tuple[An
     users = get_user_model()
     people = _starts_with(users.USERNAME_FIELD, term, connections[rows.db].vendor)
     with suppress(ValidationError):
-        people |= Q(pk=users._meta.pk.to_python(term))
+        pk = users._meta.pk.to_python(term)
+        if isinstance(pk, uuid.UUID) or str(pk) == term:  # not "1_0" for 10
+            people |= Q(pk=pk)
     as_id = Exists(TrackedAction.objects.using(rows.db).filter(known))
     return list(users._default_manager.using(rows.db).filter(people).values_list("pk", as_id)[: MOST_PEOPLE + 1])
 

@@ -20,7 +20,7 @@ from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.statuses import HARMLESS, LIVE, Status
 from django_authsignal.timeline.words import REASONS, moment, plain, reason_of
 
-__all__ = ["Entry", "has_run_out", "standing", "status_of", "story", "tone_of"]
+__all__ = ["Entry", "first_answer", "has_run_out", "standing", "status_of", "story", "tone_of"]
 
 ANSWERS: dict[str, str | Promise] = {
     "": gettext_lazy("Authsignal answered"),
@@ -135,7 +135,7 @@ def _steps(row: TrackedAction, lifted: bool) -> Iterator[Entry]:
 
 
 def _answered(row: TrackedAction, at: datetime, lifted: bool) -> Iterator[Entry]:
-    state = _first_answer(row)
+    state = first_answer(row)
     lines = [_("The user has an authenticator.") if row.is_enrolled else _("The user has no authenticator.")]
     if row.rule_ids:
         lines.append(_("Rules: %(rules)s.") % {"rules": plain(", ".join(map(str, row.rule_ids)))})
@@ -145,7 +145,7 @@ def _answered(row: TrackedAction, at: datetime, lifted: bool) -> Iterator[Entry]
         yield Entry(at, _("The challenge began"), (_("The user is to send the request again.") if lifted else shown,))
 
 
-def _first_answer(row: TrackedAction) -> str:
+def first_answer(row: TrackedAction) -> str:
     """What the service said when it was asked: later words have replaced it in ``remote_state``. '' if unknown."""
     if row.remote_state_source == "track":
         return row.remote_state

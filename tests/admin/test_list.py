@@ -115,7 +115,7 @@ def test_a_value_that_no_database_can_hold_is_refused(admin_client):
 def test_a_month_is_asked_for_by_its_bounds(admin_client, make_row):
     may = make_row(created_at=datetime(2026, 5, 31, 23, 59, tzinfo=UTC))
     make_row(created_at=datetime(2026, 6, 1, tzinfo=UTC))
-    bounds = {"created_at__gte": "2026-05-01 00:00:00+00:00", "created_at__lt": "2026-06-01 00:00:00+00:00"}
+    bounds = {"created_at__gte": "2026-05-01T00:00Z", "created_at__lt": "2026-06-01T00:00Z"}
     assert found(admin_client, **bounds) == [may.pk]
 
 
@@ -149,6 +149,12 @@ def searched(make_row, alice, bob):
 )
 def test_search_takes_exact_ids_and_the_start_of_a_user_name(admin_client, searched, term, names):
     assert found(admin_client, q=term) == [searched[name] for name in names]
+
+
+def test_search_takes_no_other_spelling_of_a_primary_key(admin_client, make_row):
+    user = get_user_model().objects.create(pk=10, username="ten")
+    make_row(user=user, authsignal_user_id="bank-10")
+    assert [len(found(admin_client, q=term)) for term in ("10", "1_0", "+10", "010", "\u0661\u0660")] == [1, 0, 0, 0, 0]
 
 
 def test_search_takes_a_primary_key(admin_client, searched, bob):
