@@ -45,6 +45,10 @@ def start(request: SandboxRequest) -> JsonResponse:
         sent_to={name: given[name] for name in SENT_TO if name in given},
         user_id=given.get("userId"),
     )
+    to = challenge.sent_to.get("email" if challenge.method == "EMAIL_OTP" else "phoneNumber", "")
+    about = {"userId": challenge.user_id, "actionCode": challenge.action_code, "idempotencyKey": challenge.key}
+    if not store.webhooks.starts_challenge(challenge.method, to, store.code, **about):
+        raise bad_request("The application did not send the code that its webhook was given.")
     store.challenges.save(challenge)
     return JsonResponse(
         {"challengeId": challenge.id, "idempotencyKey": challenge.key, "expiresAt": challenge.expires_at}
@@ -99,4 +103,7 @@ def _settle(store: Store, challenge: Challenge, user_id: str) -> Action:
     """The action that the challenge is about, now that its user is known, in the state that the challenge gives it."""
     action = store.track(user_id, challenge.action_code, challenge.key)
     state = State.CHALLENGE_SUCCEEDED if challenge.is_verified else State.CHALLENGE_REQUIRED
-    return store.update_action(action, state=state, method=challenge.method)
+    settled = store.answer_challenge(action, state, method=challenge.method)
+    if settled.state != state:
+        raise bad_request("The application refused the challenge by its webhook.")
+    return settled

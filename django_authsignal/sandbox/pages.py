@@ -16,8 +16,7 @@ from urllib.parse import urlsplit
 from django.http import HttpResponse, HttpResponseRedirect
 from django.template import Context, Engine
 
-from .records import State
-from .store import Visit
+from .records import State, Visit
 from .wire import SandboxRequest
 
 __all__ = ["front", "hosted", "with_token"]
@@ -102,6 +101,9 @@ def challenge(page: Page, problem: str = "") -> HttpResponse:
     methods = [{"method": name, "name": METHOD_NAMES.get(name, name)} for name in page.visit.user.methods]
     chosen = page.request.POST.get("method") or (methods[0]["method"] if methods else "SMS")
     factor = page.visit.user.authenticator_for(chosen)
+    if not (problem or _sends_code(page, chosen, factor.address if factor else "")):
+        text = "Your application was asked to send the code, and did not. Go back to it and try again."
+        return page.render("message.html", status=502, title="No code was sent", text=text, can_leave=True)
     return page.render(
         "challenge.html",
         methods=methods,
@@ -112,6 +114,12 @@ def challenge(page: Page, problem: str = "") -> HttpResponse:
         problem=problem,
         values=list(page.visit.action.custom.items()) if page.visit.action else [],
     )
+
+
+def _sends_code(page: Page, method: str, address: str) -> bool:
+    action, store = page.visit.action, page.request.sandbox
+    about = {"actionCode": action.code, "idempotencyKey": action.key} if action else {}
+    return store.webhooks.starts_challenge(method, address, store.code, userId=page.visit.user.id, **about)
 
 
 def verify(page: Page) -> HttpResponse:
@@ -130,13 +138,16 @@ def fail(page: Page) -> HttpResponse:
 def _answer_challenge(page: Page, state: State, method: str | None) -> HttpResponse:
     if page.visit.action and page.is_challenge:
         factor = page.visit.user.authenticator_for(method)
-        page.request.sandbox.update_action(
+        settled = page.request.sandbox.answer_challenge(
             page.visit.action,
-            only_from=(State.CHALLENGE_REQUIRED,),
-            state=state,
+            state,
             method=method,
-            authenticator_id=factor and factor.id,
+            authenticator_id=factor.id if factor else None,
+            only_from=(State.CHALLENGE_REQUIRED,),
         )
+        if settled.state == State.CHALLENGE_REQUIRED:
+            text = "Your application refused it: it no longer waits for this. Go back to it and start again."
+            return page.render("message.html", status=409, title="Not verified", text=text, can_leave=True)
     return leave(page)
 
 

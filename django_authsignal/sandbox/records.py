@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Action", "Authenticator", "Challenge", "State", "User", "VERIFICATION_METHODS", "timestamp"]
+__all__ = ["Action", "Authenticator", "Challenge", "State", "User", "VERIFICATION_METHODS", "Visit", "timestamp"]
 
 VERIFICATION_METHODS = ("SMS", "EMAIL_OTP", "EMAIL_MAGIC_LINK", "AUTHENTICATOR_APP", "PASSKEY")
 OUT_OF_BAND = ("SMS", "EMAIL_OTP", "EMAIL_MAGIC_LINK", "WHATSAPP")
@@ -116,6 +116,8 @@ class Action:
     code: str
     key: str
     state: str
+    outcome: str
+    """What the rules decided, such as CHALLENGE; it never changes."""
     created_at: float
     state_updated_at: float
     redirect_url: str | None = None
@@ -151,6 +153,20 @@ class Action:
             ipAddress=self.ip_address,
             userAgent=self.user_agent,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a token speaks of: a user and, unless it came from get user, one action."""
+
+    user: User
+    action: Action | None
+    expires_at: float
+    scope: str
+
+    @property
+    def redirect_url(self) -> str | None:
+        return self.action.redirect_url if self.action else self.user.redirect_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import threading
 from collections.abc import Iterable
 from types import TracebackType
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 
+from .loopback import is_loopback
 from .store import Store
 from .urls import respond
 from .wire import SandboxRequest
@@ -17,7 +17,7 @@ from .wire import SandboxRequest
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-__all__ = ["SandboxApplication", "SandboxServer", "is_loopback"]
+__all__ = ["SandboxApplication", "SandboxServer"]
 
 
 class SandboxApplication:
@@ -70,6 +70,7 @@ class SandboxServer:
             raise ValueError(f"The sandbox listens on this machine only, and {host!r} is not a loopback address.")
         self._server = ThreadedWSGIServer((host, port), Handler, ipv6=":" in host)
         self._server.set_app(SandboxApplication(store))
+        self._store = store
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         shown = f"[{host}]" if ":" in host else host
         self.url = store.origin = f"http://{shown}:{self._server.server_port}"
@@ -84,17 +85,8 @@ class SandboxServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+        self._store.webhooks.close()
 
     def wait(self) -> None:
         """Block until the server ends or the user presses Ctrl-C."""
         self._thread.join()
-
-
-def is_loopback(host: str) -> bool:
-    """True for localhost and the addresses that only this machine can reach."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -10,16 +10,18 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from . import tokens
 from .challenges import Challenges, forget_oldest
 from .journal import Journal
-from .records import Action, Authenticator, State, User
+from .records import Action, Authenticator, State, User, Visit
 from .rules import Outcome, Rules
+from .sending import Sender
+from .webhooks import Webhooks
 
-__all__ = ["Store", "Visit"]
+__all__ = ["Store"]
 
 # So that a sandbox left running for weeks stays small; the oldest entries are forgotten first.
 MAX_USERS = 100_000
@@ -33,20 +35,6 @@ STATE_OF = {
     Outcome.CHALLENGE: State.CHALLENGE_REQUIRED,
     Outcome.REVIEW: State.REVIEW_REQUIRED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """What a token speaks of: a user and, unless it came from get user, one action."""
-
-    user: User
-    action: Action | None
-    expires_at: float
-    scope: str
-
-    @property
-    def redirect_url(self) -> str | None:
-        return self.action.redirect_url if self.action else self.user.redirect_url
 
 
 class Store:
@@ -79,8 +67,14 @@ class Store:
         self._actions: OrderedDict[str, OrderedDict[ActionId, Action]] = OrderedDict()
         self.challenges = Challenges(self._lock)
         self._forced: dict[str, Outcome | str] = {}
+        self.webhooks = Webhooks()
         for seed in self.rules.users:
             self._seed(seed)
+
+    def send_webhooks(self, url: str, *, also_sign_with: Collection[str] = (), **options: Any) -> None:
+        """Tell *url* from now on; *options* are those of Webhooks. Raises ValueError for another machine's address."""
+        sender = Sender(url, (self.secret, *also_sign_with), self.clock)
+        self.webhooks = Webhooks(sender, self.tenant_id, self.clock, **options)
 
     # Decisions
 
@@ -102,11 +96,13 @@ class Store:
                     code=action_code,
                     key=action_id[1],
                     state=state,
+                    outcome=state.partition("_")[0],
                     rule_ids=rule_ids,
                     created_at=now,
                     state_updated_at=now,
                     **facts,
                 )
+                self.webhooks.action(actions[action_id])
             forget_oldest(actions, MAX_ACTIONS_PER_USER)
             forget_oldest(self._actions, MAX_USERS)
             return actions[action_id]
@@ -143,7 +139,22 @@ class Store:
                 changes["state_updated_at"] = self.clock()
             changed = replace(current, **changes)
             self._actions[action.user_id][action.code, action.key] = changed
+            if "state" in changes:
+                self.webhooks.action(changed)
             return changed
+
+    def answer_challenge(
+        self, action: Action, state: State, *, method: str | None, authenticator_id: str | None = None, **options: Any
+    ) -> Action:
+        """Write how a challenge went, as ``update_action``; it succeeds only when the application, asked first, agrees.
+
+        The action returned is in another state than *state* when it did not.
+        """
+        # Outside the lock: the application may well ask something back before it answers.
+        asked = state == State.CHALLENGE_SUCCEEDED
+        if asked and not self.webhooks.allows_success(action, method, authenticator_id):
+            return action
+        return self.update_action(action, state=state, method=method, authenticator_id=authenticator_id, **options)
 
     # Users
 
@@ -152,7 +163,7 @@ class Store:
         with self._lock:
             known = self._users.get(user_id)
             if known is None and self.rules.enrol_everyone:
-                self.enrol(user_id, "SMS", {"phoneNumber": "+64270000000"})
+                self.enrol(user_id, "SMS", {"phoneNumber": "+64270000000"}, told=False)
                 known = self._users[user_id]
             return known or User(id=user_id)
 
@@ -176,8 +187,11 @@ class Store:
             if actions:
                 self._actions.pop(user_id, None)
 
-    def enrol(self, user_id: str, method: str, fields: Mapping[str, Any]) -> Authenticator:
-        """Add a factor, active at once; enrolling the same one again gives the known one."""
+    def enrol(self, user_id: str, method: str, fields: Mapping[str, Any], *, told: bool = True) -> Authenticator:
+        """Add a factor, active at once; enrolling the same one again gives the known one.
+
+        Not *told* to the application is what was there from the start.
+        """
         with self._lock:
             user = self._users.setdefault(user_id, User(id=user_id))
             new_id = str(fields.get("userAuthenticatorId") or uuid.uuid4())
@@ -185,22 +199,28 @@ class Store:
             if same := next(filter(new.is_same_as, user.authenticators), None):
                 return same
             self.update_user(user_id, {}, authenticators=(*user.authenticators, new))
+            if told:
+                self.webhooks.authenticator("created", new)
             return new
 
     def remove_authenticator(self, user_id: str, authenticator_id: str) -> bool:
         """Remove one factor; False when the user has none of that id."""
         with self._lock:
             user = self.user(user_id)
-            left = tuple(known for known in user.authenticators if known.id != authenticator_id)
-            self.update_user(user_id, {}, authenticators=left)
-            return len(left) < len(user.authenticators)
+            gone = [known for known in user.authenticators if known.id == authenticator_id]
+            self.update_user(
+                user_id, {}, authenticators=tuple(known for known in user.authenticators if known not in gone)
+            )
+            for authenticator in gone:
+                self.webhooks.authenticator("deleted", authenticator)
+            return bool(gone)
 
     def _seed(self, seed: Mapping[str, Any]) -> None:
         user_id = seed["userId"]
         fields = {name: value for name, value in seed.items() if name not in ("userId", "authenticators")}
         self._users[user_id] = User(id=user_id, fields=fields)
         for factor in seed.get("authenticators", ()):
-            self.enrol(user_id, factor["verificationMethod"], factor)
+            self.enrol(user_id, factor["verificationMethod"], factor, told=False)
 
     # Tokens
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from django_authsignal.sandbox.loopback import is_loopback
 from django_authsignal.sandbox.rules import Rules, RulesError
-from django_authsignal.sandbox.server import SandboxServer, is_loopback
+from django_authsignal.sandbox.server import SandboxServer
 from django_authsignal.sandbox.store import Store
 
 # How many ports after the wanted one are tried before giving up.
@@ -29,6 +31,23 @@ class Command(BaseCommand):
             "--rules", metavar="FILE", help="a .toml or .json file; see django_authsignal.sandbox.rules"
         )
         parser.add_argument("--code", default="123456", help="the code that passes every challenge (default 123456)")
+        parser.add_argument(
+            "--webhook-url",
+            metavar="URL",
+            help="send webhooks here, such as http://localhost:8000/step-up/webhook/; this machine only",
+        )
+        parser.add_argument(
+            "--also-sign-with",
+            metavar="SECRET",
+            action="append",
+            default=[],
+            help="sign webhooks with this secret too, as during a rotation; may be repeated",
+        )
+        parser.add_argument(
+            "--webhook-messages",
+            action="store_true",
+            help="leave the sending of codes to your application, by sms.created and email.created",
+        )
 
     def handle(self, *, port: int, host: str, secret: str, rules: str | None, code: str, **options: Any) -> None:
         refuse_unsafe(host, secret)
@@ -36,6 +55,7 @@ class Command(BaseCommand):
             store = Store(Rules.from_file(rules) if rules else None, secret=secret, code=code)
         except RulesError as error:
             raise CommandError(str(error)) from error
+        connect_webhooks(store, options)
         server = self.listen(store, host, port)
         with server:
             self.announce(store, rules)
@@ -65,6 +85,21 @@ class Command(BaseCommand):
         for line in lines:
             self.stdout.write(f"    {line}")
         self.stdout.write(f"\nThe code to type is {store.code}. Rules: {rules or 'none, so every action is allowed'}.")
+        if store.webhooks.sender:
+            self.stdout.write(f"Webhooks go to {store.webhooks.sender.url}")
+
+
+def connect_webhooks(store: Store, options: Mapping[str, Any]) -> None:
+    """Raise CommandError for a URL that the sandbox does not post to, and for options that need one."""
+    url, secrets, sends_messages = (options[name] for name in ("webhook_url", "also_sign_with", "webhook_messages"))
+    if not url:
+        if secrets or sends_messages:
+            raise CommandError("--also-sign-with and --webhook-messages need a --webhook-url.")
+        return
+    try:
+        store.send_webhooks(url, also_sign_with=secrets, sends_messages=sends_messages)
+    except ValueError as error:
+        raise CommandError(f"--webhook-url: {error}") from error
 
 
 def refuse_unsafe(host: str, secret: str) -> None:
