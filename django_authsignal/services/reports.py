@@ -12,7 +12,6 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-from django.db import router
 from django.utils import timezone
 
 from django_authsignal import attributes, connection, signals
@@ -79,13 +78,20 @@ def _rows(environment: str, tenant: str, authsignal_user_id: Any, action: Any, k
 
 
 def take(report: Report, source: str) -> Effect:
-    """Record *report*, and take back what it vetoes. *source* is 'webhook', 'sync' or 'operator'."""
+    """Record *report*, and take back what it vetoes. *source* is 'webhook', 'sync' or 'operator'.
+
+    To be called in a transaction. What is taken back goes first: a row that is being spent meanwhile is spent or
+    refused when its word is recorded, and a veto of a spent row shuts its window.
+    """
     state = attributes.printable(report.state, STATE_LIMIT)
     if not state:
         return Effect.NOTHING
+    is_harmless = state in HARMLESS
+    # A veto ends an unfinished row whatever its time: no order of messages and no clock can hide it.
+    rows = rows_of(report.authsignal_user_id, report.action, report.key)
+    revoked = not is_harmless and rows.end(Status.REFUSED, "revoked") > 0
     now = timezone.now()
-    hearing = _hearing(connection.environment(), app_settings.TENANT_ID, router.db_for_write(TrackedAction))
-    news = hearing[state in HARMLESS].run(
+    news = _hearing(connection.environment(), app_settings.TENANT_ID, rows.db)[is_harmless].run(
         authsignal_user_id=report.authsignal_user_id,
         action=report.action,
         idempotency_key=report.key,
@@ -94,20 +100,12 @@ def take(report: Report, source: str) -> Effect:
         remote_state_at=report.at if report.at <= now + SKEW else now,
         remote_state_source=source,
     )
-    if state not in HARMLESS and _take_back(report, f"{source}: {state}"):
+    if revoked:
+        row = rows.get()
+        row.note(ActionEvent.Kind.REVOKED, f"{source}: {state}")
+        signals.announce(signals.step_up_refused, row)
         return Effect.REVOKED
     return Effect.RECORDED if news else Effect.NOTHING
-
-
-def _take_back(report: Report, word: str) -> bool:
-    """A veto ends an unfinished row whatever its time: no order of messages and no clock can hide it."""
-    rows = rows_of(report.authsignal_user_id, report.action, report.key)
-    if not rows.end(Status.REFUSED, "revoked"):
-        return False
-    row = rows.get()
-    row.note(ActionEvent.Kind.REVOKED, word)
-    signals.announce(signals.step_up_refused, row)
-    return True
 
 
 @cache

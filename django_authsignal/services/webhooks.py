@@ -77,14 +77,17 @@ def deliver(events: tuple[Event, ...]) -> Answer:
 def _record(events: list[Event]) -> Iterator[tuple[Event, Any | None]]:
     """Record those of *events* that are new, with their effects; each with the user whose authenticators it is about.
 
-    A batch shares a few transactions: hundreds of them would take longer than a sender likes to wait.
+    A batch shares a few transactions: hundreds of them would take longer than a sender likes to wait. All of them lock
+    in the same order, events before rows, so that batches that overlap wait for each other and never for ever.
     """
-    fresh = events if len(events) == 1 else _not_known(events)
+    fresh = events if len(events) == 1 else sorted(_not_known(events), key=lambda event: event.id)
     database = router.db_for_write(WebhookEvent)
     for start in range(0, len(fresh), TOGETHER):
         with committed(database):
-            chunk = fresh[start : start + TOGETHER]
-            recorded = [(event, _user_of(event)) for event in chunk if _take(event, database)]
+            new = [event for event in fresh[start : start + TOGETHER] if insert_once(_record_of(event), database)]
+            for event in sorted(new, key=lambda event: event.text("idempotencyKey")):
+                _take(event, database)
+            recorded = [(event, _user_of(event)) for event in new]
         yield from recorded
 
 
@@ -98,22 +101,22 @@ def _not_known(events: list[Event]) -> list[Event]:
     return [event for event in events if (event.id, event.tenant_id) not in known]
 
 
-def _take(event: Event, database: str) -> bool:
-    """Record *event* and its effect in one transaction (T56). False, after one query, if it was recorded before."""
-    record = WebhookEvent(
+def _record_of(event: Event) -> WebhookEvent:
+    return WebhookEvent(
         tenant=event.tenant_id,
         event_id=event.id,
         type=event.type,
         occurred_at=event.time,
         received_at=timezone.now(),
     )
-    if not insert_once(record, database):
-        return False
+
+
+def _take(event: Event, database: str) -> None:
+    """The effect of *event*, in the transaction that records it (T56)."""
     report = Report.of(event) if event.type in ABOUT_ACTIONS else None
     if report and take(report, "webhook") is Effect.REVOKED:
         recorded = WebhookEvent.objects.using(database).filter(event_id=event.id, tenant=event.tenant_id)
         recorded.update(outcome=WebhookEvent.Outcome.REVOKED)
-    return True
 
 
 def _user_of(event: Event) -> Any | None:

@@ -180,7 +180,8 @@ def ends_of(row, events, send):
     ends = []
     for order in itertools.permutations(events):
         TrackedAction.objects.filter(pk=row.pk).update(**before)
-        send(batch(*({**one, "id": str(uuid.uuid4())} for one in order)))
+        # A batch is worked through in the order of its ids.
+        send(batch(*({**one, "id": f"{place}-{uuid.uuid4()}"} for place, one in enumerate(order))))
         if (end := facts(row)) not in ends:
             ends.append(end)
     assert end["remote_state_source"] == "webhook"
@@ -232,7 +233,7 @@ def test_text_that_was_cut_within_a_character_does_not_hold_up_a_batch(post_even
     cut = event("challenge.log_created", {"userAgent": "half an emoji: \ud83d"})
     assert post_event(batch(cut, log(row, "BLOCK"))).status_code == 200
     assert facts(row)["status"] == "refused"
-    assert received[0]["event"].data["userAgent"] == "half an emoji: ?"
+    assert "half an emoji: ?" in [said["event"].text("userAgent") for said in received]
 
 
 def test_unknown_types_and_members_pass_through(post_event, received):  # T60
