@@ -14,6 +14,13 @@ With pytest, the ``authsignal`` fixture is there as soon as this package is inst
         assert client.post("/transfer/", form).status_code == 302
         assert_tracked("transfer", custom={"amount": "5000"}, times=1)
 
+Webhooks are posted as Authsignal signs them::
+
+    def test_text_message(authsignal, client, provider):
+        sms = {"to": "+64270000000", "code": "123456"}
+        assert client.post(**authsignal.signed_webhook("sms.created", sms)).status_code == 200
+        assert provider.sent == [sms]
+
 With ``django.test.TestCase``, put ``AuthsignalTestMixin`` before it and use ``self.authsignal``.
 """
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Self
 
 from django.conf import settings
@@ -14,6 +16,7 @@ from django_authsignal.sandbox.rules import Outcome, Rules
 from django_authsignal.sandbox.store import Store
 
 from .adapter import ORIGIN, SandboxAdapter
+from .webhooks import SignedWebhook, signed_webhook
 
 __all__ = ["Authsignal"]
 
@@ -88,6 +91,27 @@ class Authsignal:
     def enrol(self, user: Any, method: str = "SMS", **fields: str) -> None:
         """Give *user* an authenticator; *fields* are wire fields such as ``phoneNumber``."""
         self.store.enrol(_user_id(user), method, fields)
+
+    def signed_webhook(
+        self,
+        event: str | Mapping[str, Any],
+        data: Mapping[str, Any] | None = None,
+        *,
+        secret: str | None = None,
+        at: datetime | None = None,
+    ) -> SignedWebhook:
+        """A webhook as Authsignal would send it, as arguments for a test client's ``post``::
+
+            client.post(**authsignal.signed_webhook("sms.created", {"to": "+64270000000", "code": "123456"}))
+
+        *event* is a type, or a whole event as a mapping, whose missing members (``id``, ``time``, ``tenantId``…) are
+        filled in; or a batch, ``{"records": [...]}``, which is sent as it is. Post the same arguments twice for the
+        same event again. *secret* signs it instead of the test's own, *at* is when, instead of now.
+        Raises TypeError or ValueError for what could not be an event.
+        """
+        return signed_webhook(
+            event, data, secret=SECRET if secret is None else secret, at=at, tenant_id=self.store.tenant_id
+        )
 
     @property
     def requests(self) -> list[LoggedRequest]:

@@ -12,6 +12,7 @@ from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.management import BaseCommand, CommandError, call_command
 from django.core.servers import basehttp
 from django.core.wsgi import get_wsgi_application
+from django.urls import reverse
 
 from django_authsignal.attributes import authsignal_user_id
 from django_authsignal.sandbox.rules import Rules
@@ -71,6 +72,7 @@ class Command(BaseCommand):
             # Known only now; the package reads its settings when it uses them.
             settings.AUTHSIGNAL_SITE_URL = bank
             settings.AUTHSIGNAL_API_URL = f"{sandbox.url}/v1"
+            store.send_webhooks(f"{bank}{reverse('authsignal:webhook')}")
             basehttp.run(
                 "127.0.0.1",
                 port,
