@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.db import router
 from django.utils import timezone
 
 from django_authsignal import connection
 from django_authsignal.client import State
 from django_authsignal.conf import app_settings
 from django_authsignal.models import ActionEvent, TrackedAction
+from django_authsignal.querysets import committed
 from django_authsignal.services.reports import Report, take
 
 __all__ = ["is_ours", "refresh"]
@@ -24,10 +26,15 @@ def is_ours(row: TrackedAction) -> bool:
 
 
 def refresh(row: TrackedAction, operator: Any) -> State:
-    """Record what the service says of *row*, which is ours, now. Raises AuthsignalError when it says nothing."""
+    """Record what the service says of *row*, which is ours, now.
+
+    Raises AuthsignalError when it says nothing, and RuntimeError inside an open transaction.
+    """
     answer = connection.get_client().get_action(row.authsignal_user_id, row.action, str(row.idempotency_key))
     at = answer.state_updated_at or timezone.now()
-    take(Report(row.authsignal_user_id, row.action, row.idempotency_key, answer.state, at), "operator")
-    row.note(ActionEvent.Kind.REFRESHED, f"operator {operator.pk}: {answer.state}")
+    report = Report(row.authsignal_user_id, row.action, row.idempotency_key, answer.state, at)
+    with committed(router.db_for_write(TrackedAction)):
+        take(report, "operator")
+        row.note(ActionEvent.Kind.REFRESHED, f"operator {operator.pk}: {answer.state}")
     logger.info("operator %s asked about action %r %s", operator.pk, row.action, row.idempotency_key)
     return answer.state

@@ -40,9 +40,12 @@ REASONS: dict[str, str | Promise] = {
 
 def plain(text: object) -> str:
     """*text* on one line, with control and direction-changing characters shown as escapes (T71)."""
+    text = str(text)
+    if text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in str(text)
+        for character in text
     )
 
 
