@@ -18,16 +18,16 @@ from typing import Any
 from django.contrib.auth import get_user_model
 
 from django_authsignal.conf import app_settings
-from django_authsignal.services import erasure, retention, users
+from django_authsignal.services import erasure, retention, rollup, users
 from django_authsignal.services.sync import Span, reconcile
 
-__all__ = ["enrol_phone", "forget", "prune", "sync"]
+__all__ = ["enrol_phone", "forget", "prune", "refresh_figures", "sync"]
 
 Counts = dict[str, int]
 
 
 def sync(hours: int = 24) -> Counts:
-    """Reconcile the history with the service, as ``authsignal_sync`` does: its summary, by the same names.
+    """Reconcile the history with the service: the summary of ``authsignal_sync``. Figures have a function of their own.
 
     Raises Unauthorized, Unavailable when the service does not answer call after call, and ``django.db.Error``.
     """
@@ -38,6 +38,11 @@ def prune(days: int | None = None) -> Counts:
     """Delete history that is older than *days* (default ``AUTHSIGNAL_RETENTION_DAYS``): how much that was."""
     age = timedelta(days=app_settings.RETENTION_DAYS if days is None else days)
     return asdict(retention.prune(age))
+
+
+def refresh_figures() -> int:
+    """Compute the figures of the dashboard that can have changed: of how many days that was."""
+    return rollup.refresh()
 
 
 def enrol_phone(user_pk: Any, phone_number: str, verification_method: str = "SMS") -> bool:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from django_authsignal import tasks
 from django_authsignal.client import Unavailable
-from django_authsignal.models import TrackedAction
+from django_authsignal.models import DailyFigure, TrackedAction
 from example_project.bank.seed import open_account
 
 from .commands.past import Past, stands
@@ -56,6 +56,12 @@ def test_failure_is_left_to_the_queue(past, authsignal):
     authsignal.down()
     with pytest.raises(Unavailable):
         tasks.sync()
+
+
+def test_figures_are_computed(past):
+    past.row("spent", age=60)
+    assert carried(tasks.refresh_figures()) >= 1
+    assert DailyFigure.objects.filter(name="outcome", label="verified", value=1).exists()
 
 
 @pytest.mark.parametrize(("days", "kept"), [(None, 1), (200, 1), (20, 0)])

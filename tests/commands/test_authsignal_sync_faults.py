@@ -323,14 +323,14 @@ def test_history_longer_than_a_page_is_read_to_its_end(past):
         )
         for number in range(size - 1)
     )
-    assert sync() == {**dict.fromkeys(sync(), 0), "rows": size}
+    assert (sync()["rows"], counts(sync())) == (size, {})
 
 
 def test_rows_that_are_up_to_date_cost_no_write(past):
     for _ in range(20):
         past.row("spent", "CHALLENGE_SUCCEEDED")
     with CaptureQueriesContext(connection) as queries:
-        sync()
+        sync(figures=False)
     assert [query["sql"] for query in queries if not query["sql"].startswith("SELECT")] == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +17,7 @@ from django_authsignal.client import Unauthorized, Unavailable
 from django_authsignal.management.exits import Exit
 from django_authsignal.management.people import find_person
 from django_authsignal.management.progress import progress
+from django_authsignal.services import rollup
 from django_authsignal.services.sync import Span, Summary, reconcile
 
 EXIT_CODES = """\
@@ -40,14 +41,15 @@ COUNTS = {
     "drift": "drift: Authsignal and the history contradict each other",
     "unreadable": "answers that make no sense",
     "unanswered": "left for the next run",
+    "days": "days whose figures were computed",
 }
 
 
 class Command(BaseCommand):
     help = (
         "Ask Authsignal about unfinished actions and those of the last hours; end what a crash or a closed browser "
-        "left open, record what changed, and note where the two contradict each other. Nothing is ever granted. Safe "
-        "beside live traffic and beside itself; a second run changes nothing."
+        "left open, record what changed, note where the two contradict each other, and compute the dashboard's figures."
+        " Nothing is ever granted. Safe beside live traffic and beside itself; a second run changes nothing."
     )
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
@@ -67,28 +69,41 @@ class Command(BaseCommand):
         )
         parser.add_argument("--user", metavar="USER", help="only this one's rows: user name, or primary key")
         parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+        parser.add_argument(
+            "--no-figures", dest="figures", action="store_false", help="leave the dashboard's figures as they are"
+        )
         parser.add_argument("--fail-on-drift", action="store_true", help="exit with 4 when new drift was found")
 
-    def handle(
-        self, *, hours: int, workers: int, user: str | None, json: bool, fail_on_drift: bool, **options: Any
-    ) -> None:
-        user_pk = find_person(user).pk if user else None
-        summary, problem = Summary(), None
+    def handle(self, *, figures: bool, json: bool, **options: Any) -> None:
+        summary, days = Summary(), 0
         try:
-            span = Span.of(hours, user_pk)
-            with ExitStack() as shown:
-                tick = shown.enter_context(self._progress(span)) if options["verbosity"] else ignore
-                reconcile(span, summary, workers=workers, tick=tick)
-        except (KeyboardInterrupt, ImproperlyConfigured, Unauthorized, Unavailable, Error) as error:
+            problem = self._reconcile(summary, **options)
+            days = rollup.refresh() if figures else 0
+        except (KeyboardInterrupt, ImproperlyConfigured, Error) as error:
             problem = told(error)
-        else:
-            problem = remaining(summary, fail_on_drift=fail_on_drift)
-        self.stdout.write(as_json(summary, problem) if json else table(summary))
+        self.stdout.write(as_json(summary, days, problem) if json else table(summary, days))
         if problem:
             raise problem
 
-    def _progress(self, span: Span) -> Any:
-        return progress(span.count(), "Rows", self.stderr)
+    def _reconcile(
+        self,
+        summary: Summary,
+        *,
+        hours: int,
+        workers: int,
+        user: str | None,
+        fail_on_drift: bool,
+        verbosity: int,
+        **options: Any,
+    ) -> CommandError | None:
+        """What there is to complain about. The figures are computed all the same: they tell of outages too."""
+        span = Span.of(hours, find_person(user).pk if user else None)
+        try:
+            with progress(span.count(), "Rows", self.stderr) if verbosity else nullcontext(ignore) as tick:
+                reconcile(span, summary, workers=workers, tick=tick)
+        except (Unauthorized, Unavailable) as error:
+            return told(error)
+        return remaining(summary, fail_on_drift=fail_on_drift)
 
 
 def number(least: int, most: int) -> Callable[[str], int]:
@@ -131,10 +146,11 @@ def remaining(summary: Summary, *, fail_on_drift: bool) -> CommandError | None:
     return None
 
 
-def table(summary: Summary) -> str:
-    counts = asdict(summary)
+def table(summary: Summary, days: int) -> str:
+    counts = {**asdict(summary), "days": days}
     return "\n".join(f"{counts[name]:>9,}  {label}" for name, label in COUNTS.items())
 
 
-def as_json(summary: Summary, problem: CommandError | None) -> str:
-    return json.dumps({**asdict(summary), "exit_code": problem.returncode if problem else int(Exit.OK)})
+def as_json(summary: Summary, days: int, problem: CommandError | None) -> str:
+    code = problem.returncode if problem else int(Exit.OK)
+    return json.dumps({**asdict(summary), "days": days, "exit_code": code})
