@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
+from django.db import router
 from django.utils import timezone
 
 from django_authsignal import attributes, connection, signals
@@ -84,14 +85,24 @@ def take(report: Report, source: str) -> Effect:
     refused when its word is recorded, and a veto of a spent row shuts its window.
     """
     state = attributes.printable(report.state, STATE_LIMIT)
-    if not state:
-        return Effect.NOTHING
-    is_harmless = state in HARMLESS
+    if not state or state in HARMLESS:
+        return Effect.RECORDED if state and _hear(report, state, source) else Effect.NOTHING
     # A veto ends an unfinished row whatever its time: no order of messages and no clock can hide it.
     rows = rows_of(report.authsignal_user_id, report.action, report.key)
-    revoked = not is_harmless and rows.end(Status.REFUSED, "revoked") > 0
+    revoked = rows.end(Status.REFUSED, "revoked")
+    news = _hear(report, state, source)
+    if not revoked:
+        return Effect.RECORDED if news else Effect.NOTHING
+    row = rows.get()
+    row.note(ActionEvent.Kind.REVOKED, f"{source}: {state}")
+    signals.announce(signals.step_up_refused, row)
+    return Effect.REVOKED
+
+
+def _hear(report: Report, state: str, source: str) -> int:
     now = timezone.now()
-    news = _hearing(connection.environment(), app_settings.TENANT_ID, rows.db)[is_harmless].run(
+    hearing = _hearing(connection.environment(), app_settings.TENANT_ID, router.db_for_write(TrackedAction))
+    return hearing[state in HARMLESS].run(
         authsignal_user_id=report.authsignal_user_id,
         action=report.action,
         idempotency_key=report.key,
@@ -100,12 +111,6 @@ def take(report: Report, source: str) -> Effect:
         remote_state_at=report.at if report.at <= now + SKEW else now,
         remote_state_source=source,
     )
-    if revoked:
-        row = rows.get()
-        row.note(ActionEvent.Kind.REVOKED, f"{source}: {state}")
-        signals.announce(signals.step_up_refused, row)
-        return Effect.REVOKED
-    return Effect.RECORDED if news else Effect.NOTHING
 
 
 @cache

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+import itertools
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from threading import Barrier
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 
 from django_authsignal.models import ActionEvent, TrackedAction, WebhookEvent
 from django_authsignal.testing import complete_step_up
@@ -90,6 +91,32 @@ def test_veto_and_spend_at_once_have_one_winner(gated, authsignal, ahead):  # T6
     assert (answers[ahead] == 200) == (row.status == "spent")
     # The events are older than the approval: only of a spent row is a veto the last word all the same.
     assert row.remote_state == ("BLOCK" if row.status == "spent" else "CHALLENGE_SUCCEEDED")
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_late_veto_does_not_slip_past_a_spend_between_its_two_statements(gated, authsignal, place):  # T6 T58
+    """It is older than the approval, so that it is no news of a row that is not spent yet."""
+    authsignal.challenge("pay")
+    gated("pay")
+    complete_step_up(gated.client, gated.post())
+    updates = itertools.count()
+    with ThreadPoolExecutor(1) as pool:
+        spends = []
+
+        def spend_meanwhile(execute, sql, *rest):
+            if sql.startswith("UPDATE") and next(updates) == place:
+                spends.append(pool.submit(together, gated.post))
+                wait(spends, 0.5)  # it may have to wait for us in its turn
+            return execute(sql, *rest)
+
+        with connection.execute_wrapper(spend_meanwhile):
+            assert post(log(gated.row, "BLOCK")).status_code == 200
+        (answer,) = spends[0].result(20)
+    ended = gated.row if gated.runs else TrackedAction.objects.earliest("pk")
+    assert (ended.status, ended.remote_state, gated.runs, answer.status_code) in [
+        ("spent", "BLOCK", 1, 200),
+        ("refused", "CHALLENGE_SUCCEEDED", 0, 403),
+    ]
 
 
 def test_vetoes_and_questions_at_once_agree(make_row):  # T58
