@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NoReturn
 
 from django.contrib import admin, messages
@@ -19,6 +20,7 @@ from django.views.decorators.http import require_safe
 
 from django_authsignal import timeline
 from django_authsignal.admin import showing
+from django_authsignal.admin.dashboard import dashboard
 from django_authsignal.admin.export import export
 from django_authsignal.admin.filters import ReasonFilter, RecentValuesFilter
 from django_authsignal.admin.operations import OperationsMixin
@@ -69,6 +71,7 @@ class TrackedActionAdmin(OperationsMixin):
         """Pages for looking take no form of anybody's; the operators' pages are listed where they are made."""
         pages = [
             path("export/", self._page(self.export_view), name=self._url_name("export")),
+            path("dashboard/", self._page(partial(dashboard, self)), name=self._url_name("dashboard")),
             *super().get_urls(),
         ]
         for page in pages:
