@@ -14,7 +14,7 @@ __all__ = ["Chart", "Series", "bars", "lines", "ranking"]
 WIDTH = 440
 HEIGHT = 220
 TOP, RIGHT, BOTTOM = 14, 12, 34
-CHARACTER = 8.5
+CHARACTER = 9.5
 """The most that a character of an axis label is wide, on a phone, where text is larger."""
 MOST_TICKS = 4
 DATE_STEPS = (1, 2, 7, 14, 28, 56)

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from django_authsignal import timeline
 from django_authsignal.admin.figures import Figures, Name, Period, read
@@ -86,7 +87,9 @@ def _headlines(figures: Figures) -> Iterator[Headline]:
 
 def _change(value: float, before: float, write: Callable[[float], str]) -> str:
     """By how much it grew or shrank; a share by points."""
-    sign = "+" if value > before else "−" if value < before else "±"
+    hundredths = round((value - before if write is percent else value / before - 1) * 100)
+    sign = "+" if hundredths > 0 else "−" if hundredths < 0 else "±"
     if write is percent:
-        return _("%(sign)s%(number)s points") % {"sign": sign, "number": number(abs(value - before) * 100)}
-    return f"{sign}{percent(abs(value / before - 1))}"
+        points = ngettext("%(sign)s%(number)s point", "%(sign)s%(number)s points", abs(hundredths))
+        return points % {"sign": sign, "number": number(abs(hundredths))}
+    return f"{sign}{percent(abs(hundredths) / 100)}"

@@ -44,7 +44,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One chart and the same numbers as a table. Without anything to draw there is neither."""
+    """One chart and the same numbers as a table; neither where there is nothing but zeros or not even those."""
 
     slug: str
     title: str
@@ -53,6 +53,8 @@ class Panel:
     rows: Sequence[Sequence[str]] = ()
     chart: charts.Chart | None = None
     keys: Sequence[Key] = ()
+    nothing: str = ""
+    """What to say in place of a chart."""
 
 
 def panels(figures: Figures) -> Iterator[Panel]:
@@ -66,15 +68,16 @@ def panels(figures: Figures) -> Iterator[Panel]:
         lambda dates, spoken: charts.lines(dates, rates, percent, spoken, most=1),
     )
     yield _daily(
-        Panel("medians", _("Time to verify"), _("From the challenge to its success: the median of each day.")),
+        Panel("medians", _("Time to verify"), _("From challenge to success: each day's median.")),
         *(now, {_("Median"): medians}, duration),
         lambda dates, spoken: charts.lines(dates, medians, duration, spoken),
     )
     yield _rules(figures.rules)
+    panel = Panel("outages", _("Outages"), _("Actions per day that Authsignal could not be asked about."))
+    series = [charts.Series(_css("blocked"), outages)]
     yield _daily(
-        Panel("outages", _("Outages"), _("Actions per day that Authsignal could not be asked about.")),
-        *(now, {_("Actions"): outages}, number),
-        lambda dates, spoken: charts.bars(dates, [charts.Series("authsignal-series-blocked", outages)], number, spoken),
+        *(panel, now, {_("Actions"): outages}, number),
+        lambda dates, spoken: charts.bars(dates, series, number, spoken),
     )
 
 
@@ -117,8 +120,9 @@ def _daily(
     draw: Callable[[list[str], list[str]], charts.Chart],
 ) -> Panel:
     """*panel* with a chart of the period's days and a table of the named *columns*, if there is anything in them."""
-    if all(value is None for values in columns.values() for value in values):
-        return panel
+    values_of_all = [value for values in columns.values() for value in values if value is not None]
+    if not any(values_of_all):
+        return replace(panel, nothing=_("None in these days.")) if values_of_all else panel
     rows, spoken = [], []
     for day, *values in zip(period.days, *columns.values(), strict=True):
         written = [NONE if value is None else write(value) for value in values]

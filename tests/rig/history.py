@@ -13,7 +13,7 @@ from django_authsignal.models import TrackedAction
 from django_authsignal.statuses import Status
 
 WEEK = (1.0, 1.05, 1.1, 1.05, 0.95, 0.5, 0.4)
-OUTAGE = (39, 38)
+OUTAGE = (12, 11)
 """How many days ago the service was down."""
 NEW_RULE = 25
 """How many days ago a rule for payees came into use: more challenges, more blocks."""
