@@ -21,6 +21,8 @@ if "BANK_TEST_DATABASE" in os.environ:
     DATABASES = {"default": json.loads(os.environ["BANK_TEST_DATABASE"])}
 if "AUTHSIGNAL_SITE_URL" in os.environ:
     AUTHSIGNAL_SITE_URL = os.environ["AUTHSIGNAL_SITE_URL"]
+# Whatever else a test wants its server to differ in.
+globals().update(json.loads(os.environ.get("BANK_TEST_SETTINGS", "{}")))
 
 # Set for a process that a test has killed at a chosen point.
 if "BANK_TEST_CRASH" in os.environ:

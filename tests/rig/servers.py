@@ -40,15 +40,20 @@ def uvicorn(fd: int) -> list[str]:
 
 
 @contextmanager
-def serve_bank(database: dict[str, object], api_url: str, *, server=gunicorn, **options: int) -> Iterator[BankServer]:
-    """The bank in processes of its own, on the test database, asking the sandbox at *api_url*."""
+def serve_bank(
+    database: dict[str, object], api_url: str, *, server=gunicorn, settings=None, **options: int
+) -> Iterator[BankServer]:
+    """The bank in processes of its own, on the test database, asking the sandbox at *api_url*.
+
+    *settings* are the Django settings, of JSON values, in which it differs from the tests' own.
+    """
     # Bound here, so that the address is known and nobody else can take the port.
     with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.TemporaryFile() as log:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         process = subprocess.Popen(
             [sys.executable, "-m", *server(listener.fileno(), **options)],
             cwd=ROOT,
-            env=os.environ | environment(database, api_url, url),
+            env=os.environ | environment(database, api_url, url) | {"BANK_TEST_SETTINGS": json.dumps(settings or {})},
             pass_fds=[listener.fileno()],
             stdout=log,
             stderr=log,
