@@ -34,7 +34,12 @@ def badge(row: TrackedAction) -> SafeString:
 
 
 def details(row: TrackedAction) -> str:
-    """Why it ended, or how the user verified; '' for an action that simply went on or still waits."""
+    """Why it ended, or how the user verified; '' for an action that simply went on or still waits.
+
+    Of one that was only watched, also what would have happened: a roll-out is judged by it.
+    """
+    if row.reason == "report_only":
+        return f"{timeline.reason_of(row)}: {timeline.answer_of(row)}"
     method = timeline.plain(row.verification_method)
     return timeline.reason_of(row) or (method and _("verified with %(method)s") % {"method": method})
 

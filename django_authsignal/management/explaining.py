@@ -112,21 +112,11 @@ def _difference(row: TrackedAction, word: Action) -> str:
 
 def decision(row: TrackedAction) -> str:
     """What Authsignal said when it was first asked."""
-    state = first_answer(row)
+    state = timeline.first_answer(row)
     if not state:
         return "No answer of Authsignal is recorded, so nothing was allowed by it"
     said = DECISIONS.get(state, f"Authsignal answered {state}")
     return said if row.enforced else f"{said}; only watched, nothing was stopped"
-
-
-def first_answer(row: TrackedAction) -> str:
-    """The state of the first answer; '' when there was none. ``remote_state`` may have moved on since."""
-    if row.answered_at is None:
-        return ""
-    if row.expires_at is not None:
-        return State.CHALLENGE_REQUIRED
-    known = {"block": State.BLOCK, "review": State.REVIEW_REQUIRED, "unenrolled": State.ALLOW, "minimum": State.ALLOW}
-    return State.ALLOW if row.status == Status.SPENT else known.get(row.reason, row.remote_state)
 
 
 def next_step(row: TrackedAction, kinds: Collection[str]) -> str:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from django_authsignal.timeline.story import Entry, first_answer, has_run_out, standing, status_of, story, tone_of
+from django_authsignal.timeline.story import (
+    Entry,
+    answer_of,
+    first_answer,
+    has_run_out,
+    standing,
+    status_of,
+    story,
+    tone_of,
+)
 from django_authsignal.timeline.words import REASONS, moment, plain, reason_of
 
 __all__ = [
     "REASONS",
     "Entry",
+    "answer_of",
     "first_answer",
     "has_run_out",
     "moment",

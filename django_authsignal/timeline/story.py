@@ -20,7 +20,7 @@ from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.statuses import HARMLESS, LIVE, Status
 from django_authsignal.timeline.words import REASONS, moment, plain, reason_of
 
-__all__ = ["Entry", "first_answer", "has_run_out", "standing", "status_of", "story", "tone_of"]
+__all__ = ["Entry", "answer_of", "first_answer", "has_run_out", "standing", "status_of", "story", "tone_of"]
 
 ANSWERS: dict[str, str | Promise] = {
     "": gettext_lazy("Authsignal answered"),
@@ -139,7 +139,7 @@ def _answered(row: TrackedAction, at: datetime, lifted: bool) -> Iterator[Entry]
     lines = [_("The user has an authenticator.") if row.is_enrolled else _("The user has no authenticator.")]
     if row.rule_ids:
         lines.append(_("Rules: %(rules)s.") % {"rules": plain(", ".join(map(str, row.rule_ids)))})
-    yield Entry(at, ANSWERS.get(state) or _("Authsignal answered %(state)s") % {"state": plain(state)}, tuple(lines))
+    yield Entry(at, answer_of(row), tuple(lines))
     if state == State.CHALLENGE_REQUIRED and row.enforced:
         shown = _("The user was shown the way to Authsignal's page.")
         yield Entry(at, _("The challenge began"), (_("The user is to send the request again.") if lifted else shown,))
@@ -147,11 +147,19 @@ def _answered(row: TrackedAction, at: datetime, lifted: bool) -> Iterator[Entry]
 
 def first_answer(row: TrackedAction) -> str:
     """What the service said when it was asked: later words have replaced it in ``remote_state``. '' if unknown."""
+    if row.answered_at is None:
+        return ""
     if row.remote_state_source == "track":
         return row.remote_state
     if row.expires_at:
         return State.CHALLENGE_REQUIRED
     return State.ALLOW if row.spent_at else FIRST_ANSWERS.get(row.reason, "")
+
+
+def answer_of(row: TrackedAction) -> str:
+    """The service's first answer in words."""
+    state = first_answer(row)
+    return str(ANSWERS.get(state) or _("Authsignal answered %(state)s") % {"state": plain(state)})
 
 
 def _later(row: TrackedAction) -> Iterator[Entry]:

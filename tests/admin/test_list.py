@@ -26,6 +26,12 @@ def test_list_is_newest_first_and_tells_who_what_and_why(admin_client, make_row)
         assert text in response.text
 
 
+def test_list_tells_what_would_have_happened_to_what_was_only_watched(admin_client, make_row):
+    facts = {"remote_state": "CHALLENGE_REQUIRED", "remote_state_source": "track", "enforced": False}
+    make_row(status=Status.VOID, reason="report_only", answered_at=1, ended_at=2, **facts)
+    assert "nothing was stopped: Authsignal asked for a challenge" in admin_client.get(LIST).text
+
+
 def test_list_offers_no_sorting_by_columns_without_an_index(admin_client, pending):
     assert "?o=" not in admin_client.get(LIST).text
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from django_authsignal import timeline
 from django_authsignal.management.commands.authsignal_explain import Command
-from django_authsignal.management.explaining import NEXT, first_answer
+from django_authsignal.management.explaining import NEXT
 from django_authsignal.management.standing import room_of
 from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.services.asking import MOST_LIVE, MOST_UNPASSED_PER_HOUR
@@ -264,11 +264,11 @@ def test_request_that_went_on_without_verification_needs_no_next_step(explain, m
         ({"answered_at": 1, "reason": "minimum", "remote_state": "ALLOW"}, "ALLOW"),
         ({"answered_at": 1, "status": Status.SPENT, "spent_at": 1, "remote_state": "BLOCK"}, "ALLOW"),
         ({"answered_at": 1, "expires_at": 9, "reason": "revoked", "remote_state": "BLOCK"}, "CHALLENGE_REQUIRED"),
-        ({"answered_at": 1, "reason": "report_only", "remote_state": "BLOCK"}, "BLOCK"),
+        ({"answered_at": 1, "reason": "report_only", "remote_state": "BLOCK", "remote_state_source": "track"}, "BLOCK"),
     ],
 )
 def test_first_answer_is_known_whatever_was_heard_later(make_row, fields, state):
-    assert first_answer(make_row(**fields)) == state
+    assert timeline.first_answer(make_row(**fields)) == state
 
 
 # What Authsignal says
