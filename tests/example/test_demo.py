@@ -6,11 +6,15 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import time
 import urllib.request
+from contextlib import closing
 
 import pytest
+import requests
 
 from tests.rig.servers import ROOT
 
@@ -82,3 +86,36 @@ def test_second_start_keeps_the_bank_as_it_was(start_demo):
 
     with urllib.request.urlopen(address_of("Bank", printed), timeout=10) as page:
         assert page.status == 200
+
+
+@pytest.fixture
+def alice():
+    """Her browser."""
+    with requests.Session() as session:
+        yield session
+
+
+def test_demo_shows_webhooks_at_work(start_demo, alice, tmp_path):
+    _, printed = start_demo("--port", "18000", "--sandbox-port", "18001")
+    bank = address_of("Bank", printed)
+
+    def post(path, **form):
+        alice.get(f"{bank}sign-in/", timeout=10)
+        form["csrfmiddlewaretoken"] = alice.cookies["csrftoken"]
+        return alice.post(f"{bank}{path}", data=form, timeout=10)
+
+    post("sign-in/", username="alice", password="alice")
+    asked = post("transfer/", payee="Landlord", amount="5000")
+    page = re.search(r"http://localhost:\d+/hosted\?token=[\w.-]+", asked.text)[0]
+    code = {"do": "verify", "code": "123456"}
+    assert requests.post(page, data=code, timeout=10, allow_redirects=False).status_code == 303
+
+    end = time.monotonic() + 10
+    while types_of_webhooks(tmp_path / "bank.sqlite3") != ["action.log_created"]:
+        assert time.monotonic() < end, "the bank has heard nothing"
+        time.sleep(0.1)
+
+
+def types_of_webhooks(database):
+    with closing(sqlite3.connect(database, timeout=10)) as connection:
+        return [kind for (kind,) in connection.execute("SELECT type FROM authsignal_webhookevent")]

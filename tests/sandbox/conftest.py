@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 import requests
 
@@ -64,3 +68,34 @@ def service(server):
     service = Service(server.url)
     yield service
     service.session.close()
+
+
+@pytest.fixture
+def command():
+    """Starts ``manage.py authsignal_sandbox`` and gives its process; ends what a test left running."""
+    started = []
+
+    def start(*arguments):
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "authsignal_sandbox", "--no-color", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def read_until(process, text):
+    lines = []
+    while not lines or text not in lines[-1]:
+        line = process.stdout.readline()
+        assert line, "".join(lines)
+        lines.append(line)
+    return "".join(lines)

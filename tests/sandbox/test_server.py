@@ -1,9 +1,6 @@
 """The server and the command: loopback only, free ports, refusals, a clean end."""
 
-import os
 import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,6 +11,8 @@ from django.test import override_settings
 from django_authsignal.sandbox.records import Challenge
 from django_authsignal.sandbox.server import SandboxServer
 from django_authsignal.sandbox.store import Store
+
+from .conftest import read_until
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "", "192.0.2.1", "::", "example.com", "localhost.example.com"])
@@ -99,37 +98,6 @@ def test_command_refuses_to_run_outside_debug():
         pytest.raises(CommandError, match="set AUTHSIGNAL_ALLOW_SANDBOX = True"),
     ):
         call_command("authsignal_sandbox")
-
-
-@pytest.fixture
-def command():
-    """Starts ``manage.py authsignal_sandbox`` and gives its process; ends what a test left running."""
-    started = []
-
-    def start(*arguments):
-        process = subprocess.Popen(
-            [sys.executable, "manage.py", "authsignal_sandbox", "--no-color", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "tests.settings"},
-        )
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def read_until(process, text):
-    lines = []
-    while not lines or text not in lines[-1]:
-        line = process.stdout.readline()
-        assert line, "".join(lines)
-        lines.append(line)
-    return "".join(lines)
 
 
 def test_command_takes_the_next_free_port_prints_the_settings_and_ends_on_ctrl_c(command, tmp_path):

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 import uuid
 
 import pytest
@@ -17,7 +18,7 @@ from django_authsignal.sandbox.server import SandboxServer
 from django_authsignal.sandbox.store import Store
 from django_authsignal.sandbox.webhooks import MAX_LOGS, Webhooks
 
-from .conftest import SECRET
+from .conftest import SECRET, read_until
 from .receiver import Receiver
 
 BACK = "http://localhost:8000/back/"
@@ -266,6 +267,18 @@ def test_codes_stay_with_the_sandbox_by_default(challenge, told, receiver):
     assert b"987000" not in received.body
 
 
+def test_factor_that_needs_no_message_sends_none(service, sending, receiver):
+    service.enrol("u", verificationMethod="AUTHENTICATOR_APP")
+    receiver.next()
+    challenge = service.track("u", "pay", idempotencyKey="k")
+    assert requests.get(challenge["url"], timeout=5).status_code == 200
+    assert (sending.webhooks.flush_logs(), receiver.next().message["records"][0]["type"]) == (
+        True,
+        "action.log_created",
+    )
+    assert receiver.is_quiet
+
+
 # Authenticators
 
 
@@ -423,6 +436,16 @@ def test_batch_is_sent_until_it_is_accepted_with_the_same_ids(service, told, rec
     assert receiver.is_quiet
 
 
+def test_word_that_comes_while_a_batch_is_sent_is_sent_next(service, told, receiver):
+    service.track("u", "refund", idempotencyKey="k")
+    action = told.action("u", "refund", "k")
+    receiver.ask = lambda received: told.update_action(action, only_from=["REVIEW_REQUIRED"], state="REVIEW_SUCCEEDED")
+    assert told.webhooks.flush_logs()
+    heard = [records_of(receiver.next())["action.log_created"] for _ in range(2)]
+    assert [record["record"]["state"] for record in heard] == ["REVIEW_REQUIRED", "REVIEW_SUCCEEDED"]
+    assert heard[0]["id"] != heard[1]["id"]
+
+
 def test_batch_holds_500_records_at_most(told, receiver):
     told.webhooks.pause = 60
     for number in range(501):
@@ -495,6 +518,22 @@ def test_nothing_is_sent_after_the_sandbox_has_ended(receiver):
 def test_command_refuses_webhooks_that_it_could_not_send(arguments, text):
     with override_settings(DEBUG=True), pytest.raises(CommandError, match=text):
         call_command("authsignal_sandbox", *arguments)
+
+
+def test_command_sends_webhooks_signed_with_each_secret(command, receiver):
+    process = command("--port", "18101", "--webhook-url", receiver.url, "--also-sign-with", "sandbox_old")
+    printed = read_until(process, f"Webhooks go to {receiver.url}")
+    url = next(line for line in printed.splitlines() if "AUTHSIGNAL_API_URL" in line).split('"')[1]
+    requests.post(
+        f"{url}/users/u/authenticators",
+        json={"verificationMethod": "SMS"},
+        auth=("sandbox_demo", ""),
+        timeout=5,
+    )
+
+    received = receiver.next()
+    for secret in ("sandbox_demo", "sandbox_old"):
+        verify(received.body, received.headers["X-Signature-V2"], [secret], time.time())
 
 
 def test_front_page_says_where_webhooks_go(told, server, receiver):
