@@ -5,6 +5,7 @@ Coordinates are text with a point, whatever the reader's language writes; colour
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count, groupby
@@ -15,10 +16,11 @@ WIDTH = 440
 HEIGHT = 220
 TOP, RIGHT, BOTTOM = 14, 12, 34
 CHARACTER = 9.5
-"""The most that a character of an axis label is wide, on a phone, where text is larger."""
+"""The most that a digit on an axis is wide: on a phone, where text is larger."""
+LETTER = 8
+"""What a character of a date is wide there, most of them letters."""
 MOST_TICKS = 4
-DATE_STEPS = (1, 2, 7, 14, 28, 56)
-MOST_DATES = 5
+DATE_STEPS = (1, 2, 3, 7, 14, 28, 56)
 ROW = 34
 MOST_CHARACTERS = 40
 
@@ -95,9 +97,11 @@ class _Plane:
         for tick, label in zip(self.ticks, self.tick_labels, strict=True):
             chart.grid.append(_n(self.y(tick)))
             chart.labels.append(Text(_n(self.left - 6), _n(self.y(tick) + 4), label, "end"))
-        step = next((step for step in DATE_STEPS if len(dates) <= step * MOST_DATES), DATE_STEPS[-1])
+        widest = LETTER * max(map(_letters, dates))
+        # One and a half: the last date may have to end where its day does.
+        step = next((step for step in DATE_STEPS if step * self.slot >= 1.5 * widest), len(dates))
         for day in range(len(dates) - 1, -1, -step):
-            at_end = day == len(dates) - 1 and self.slot < 6 * CHARACTER
+            at_end = self.x(day) + widest / 2 > WIDTH
             x, anchor = (WIDTH - RIGHT, "end") if at_end else (self.x(day), "middle")
             chart.labels.append(Text(_n(x), _n(HEIGHT - 12), dates[day], anchor))
         for day, text in enumerate(spoken):
@@ -169,6 +173,11 @@ def _ticks(most: float, *, whole: bool) -> Iterator[float]:
         if number and number * step >= most * 0.9999:
             return
         number += 1
+
+
+def _letters(text: str) -> int:
+    """How long *text* is in letters, of which a Chinese or Japanese character takes the place of two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
 def _n(value: float) -> str:
