@@ -104,7 +104,20 @@ def test_nothing_personal_and_no_secret_is_stored_by_whole_journeys(bank, client
     stored = everything_stored()
     assert len(stored) > 100
     tokens = [url.partition("token=")[2] for url in urls]
-    secrets = [EMAIL, "private", PHONE, "211234567", "4711", "4712", "4713", PAYEE, CODE, AGENT, "203.0.113.9", *tokens]
+    secrets = [
+        EMAIL,
+        "private",
+        PHONE,
+        "211234567",
+        "4711.37",
+        "4712.37",
+        "4713.37",
+        PAYEE,
+        CODE,
+        AGENT,
+        "203.0.113.9",
+        *tokens,
+    ]
     assert all(tokens)
     assert hits(secrets, stored) == []
 
@@ -116,7 +129,7 @@ def test_session_holds_nothing_personal(bank, client, alice):  # T66 T23
     session = dict(client.session)
     [hosted, _] = session[SESSION_KEY].pop("urls").popitem()[1]
     assert hosted.startswith("http://sandbox.localhost/")
-    secrets = [EMAIL, PHONE, "4711", PAYEE, AGENT, url.partition("token=")[2]]
+    secrets = [EMAIL, PHONE, "4711.37", PAYEE, AGENT, url.partition("token=")[2]]
     assert hits(secrets, [json.dumps(session)]) == []
 
 
