@@ -11,7 +11,7 @@ PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3
 # A worker for each core, with a database of its own; the tests of one file stay together.
 PARALLEL := --numprocesses auto --dist loadfile
 # Where a grant is decided no branch goes untested.
-ROOMS := services/* binding.py values.py policy.py models/* querysets.py digests.py sessions.py client/connections.py client/sending.py client/signature.py client/transport.py
+ROOMS := services/* webhook.py prepared.py receivers.py client/webhooks.py binding.py values.py policy.py models/* querysets.py digests.py sessions.py client/connections.py client/sending.py client/signature.py client/transport.py
 EMPTY :=
 COMMA := ,
 FULLY_COVERED := $(subst $(EMPTY) $(EMPTY),$(COMMA),$(addprefix */django_authsignal/,$(ROOMS)))
