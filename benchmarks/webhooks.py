@@ -32,8 +32,9 @@ def main() -> None:
     parser.add_argument("--database", choices=KINDS, default="postgresql")
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--events", type=int, default=500, help="events of each way in each round (default 500)")
+    parser.add_argument("--durable", action="store_true", help="commit to the disk, as in production")
     options = parser.parse_args()
-    with database(options.database):
+    with database(options.database, durable=options.durable):
         measure(options)
 
 

@@ -12,8 +12,9 @@ from functools import cache
 from pathlib import Path
 
 TOOLS = ("initdb", "pg_ctl", "postgres")
+COMMON = ["listen_addresses=", "max_connections=200"]
 # Speed over durability: the cluster does not outlive the run.
-FAST = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=", "max_connections=200"]
+FAST = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
 
 
 class NotInstalledError(Exception):
@@ -24,6 +25,7 @@ class NotInstalledError(Exception):
 class Cluster:
     home: Path
     binaries: Path
+    durable: bool = False
 
     def run(self, *command: str) -> None:
         log = self.home / "rig.log"
@@ -38,7 +40,9 @@ class Cluster:
         self.run(
             str(tool("initdb")), "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"
         )
-        options = " ".join(f"-c {item}" for item in [*FAST, f"unix_socket_directories={self.home}"])
+        options = " ".join(
+            f"-c {item}" for item in [*COMMON, *([] if self.durable else FAST), f"unix_socket_directories={self.home}"]
+        )
         self.run(str(tool("pg_ctl")), "-D", data, "-l", str(self.home / "server.log"), "-w", "-o", options, "start")
 
     def stop(self) -> None:
@@ -46,15 +50,18 @@ class Cluster:
         shutil.rmtree(self.home)
 
 
-def start() -> Cluster:
-    """A running cluster. Raises NotInstalledError when the machine has no PostgreSQL."""
+def start(*, durable: bool = False) -> Cluster:
+    """A running cluster; a *durable* one commits to the disk as in production.
+
+    Raises NotInstalledError when the machine has no PostgreSQL.
+    """
     source = find_binaries()
     home = Path(tempfile.mkdtemp(prefix="pg-"))
     home.chmod(0o755)
     if os.geteuid() == 0:
         source = within_reach(source, home)
         shutil.chown(home, "nobody")
-    cluster = Cluster(home, source)
+    cluster = Cluster(home, source, durable)
     cluster.start()
     return cluster
 
