@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig, apps
-from django.contrib.auth import get_user_model
+from django.conf import settings
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.core import checks
 from django.db.models.signals import pre_delete
@@ -33,7 +33,8 @@ class AuthsignalConfig(AppConfig):
         user_logged_out.connect(receivers.void_sessions_actions, dispatch_uid="django_authsignal.logout")
         # The model that is deleted sends the signal, and a proxy of the user model is one of its own.
         for model in apps.get_models():
-            if model._meta.concrete_model is get_user_model():
+            concrete = model._meta.concrete_model
+            if concrete and concrete._meta.label_lower == settings.AUTH_USER_MODEL.lower():
                 pre_delete.connect(
                     receivers.void_deleted_users_actions,
                     sender=model,

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
+
+from django_authsignal.client.sealed import Sealed
 
 __all__ = ["app_settings"]
 
@@ -66,7 +68,15 @@ def _function(name: str) -> Callable[..., Any] | None:
     return value
 
 
-def _is_secret(value: object) -> bool:
+def _sealed(name: str, default: Any) -> Any:
+    """A setting that holds secrets, without a printable form: an error report shows the variables of every frame."""
+    value = _get(name, default)
+    if isinstance(value, list | tuple):
+        return tuple(Sealed(one) if isinstance(one, str) else None for one in value)
+    return Sealed(value) if isinstance(value, str) else None
+
+
+def _is_secret(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and bool(value) and value.isascii() and value.isprintable() and value == value.strip()
 
 
@@ -85,7 +95,7 @@ class AppSettings:
     @property
     def SECRET(self) -> str:
         """The server API secret key of the Authsignal tenant. Required."""
-        value = _text("SECRET")
+        value = _sealed("SECRET", "")
         if not _is_secret(value):
             raise _wrong(
                 "SECRET", "must hold the API secret key of your tenant (Authsignal portal, Settings, API keys)."
@@ -95,10 +105,10 @@ class AppSettings:
     @property
     def SECRET_FALLBACKS(self) -> tuple[str, ...]:
         """Further secrets that sign webhooks while the tenant's key is being rotated. Default ()."""
-        value = _get("SECRET_FALLBACKS", ())
-        if not isinstance(value, list | tuple) or not all(map(_is_secret, value)):
+        value = _sealed("SECRET_FALLBACKS", ())
+        if not isinstance(value, tuple) or not all(map(_is_secret, value)):
             raise _wrong("SECRET_FALLBACKS", "must be a list of API secret keys, none of them empty.")
-        return tuple(value)
+        return value
 
     @property
     def API_URL(self) -> str:

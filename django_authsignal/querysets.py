@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from django_authsignal.claims import Claim
-from django_authsignal.statuses import HARMLESS, LIVE, UNFINISHED, Status
+from django_authsignal.statuses import GRANTING, LIVE, UNFINISHED, Status, Word
 
 if TYPE_CHECKING:
     from django_authsignal.models import TrackedAction
@@ -88,21 +88,23 @@ class TrackedActionQuerySet(models.QuerySet["TrackedAction"]):
         would bring back only what was there."""
         return self.unfinished().update(status=status, reason=reason, ended_at=timezone.now(), return_path="")
 
-    def not_heard(self, state: Any, at: Any, *, harmless: bool) -> TrackedActionQuerySet:
+    def not_heard(self, state: Any, at: Any, word: Word) -> TrackedActionQuerySet:
         """Those of these rows to which it is news that the service said *state* at that time, by its own clock.
 
-        The newest word counts, in whatever order they arrive (T57). Of a spent row a veto outweighs everything
-        *harmless*, however late that is: else a message could open a revoked window again, and a message never grants.
+        The newest word counts, in whatever order they arrive (T57). But a spent row whose service once took its grant
+        back stays shut, however late that is heard: else a message could open a window again, and a message never
+        grants. A veto takes back, and so does a challenge or review that is younger than the spend.
         """
-        news = (
+        newer = (
             Q(remote_state_at__isnull=True) | Q(remote_state_at__lt=at) | Q(remote_state_at=at, remote_state__lt=state)
         )
-        spent = Q(status=Status.SPENT)
-        if harmless:
-            news &= ~spent | Q(remote_state__in=HARMLESS)
-        else:
-            news |= spent & Q(remote_state__in=HARMLESS)
-        return self.filter(news)
+        spent, granted = Q(status=Status.SPENT), Q(remote_state__in=GRANTING)
+        match word:
+            case Word.GRANTS:
+                return self.filter(newer & (~spent | granted))
+            case Word.OPEN:
+                return self.filter((newer & ~spent) | (spent & Q(spent_at__lt=at) & (newer | granted)))
+        return self.filter(newer | (spent & granted))
 
     def begin(self, claim: Claim, *, enforced: bool) -> TrackedAction:
         """Commit a row with a fresh key, before the service hears of it (K0 to K2)."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from enum import Enum
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from django_authsignal.client import State
 
-__all__ = ["GRANTING", "HARMLESS", "LIVE", "SKEW", "UNFINISHED", "Status"]
+__all__ = ["GRANTING", "HARMLESS", "LIVE", "SKEW", "UNFINISHED", "Status", "Word"]
 
 SKEW = timedelta(seconds=120)
 """How far two clocks may disagree before a time counts as impossible (T70)."""
@@ -33,4 +34,18 @@ UNFINISHED = (Status.CREATED, *LIVE)
 GRANTING = (State.ALLOW, State.CHALLENGE_SUCCEEDED)
 """What the service must have said last of a spent row for its window to count."""
 HARMLESS = (*GRANTING, State.CHALLENGE_REQUIRED, State.REVIEW_SUCCEEDED)
-"""What the service may say later without taking anything back; every other word, known or not, is a veto."""
+"""What the service may say of an unfinished row without ending it; every other word, known or not, is a veto."""
+
+
+class Word(Enum):
+    """What the service's later word about an action amounts to."""
+
+    GRANTS = "grants"
+    OPEN = "open"
+    """Neither: a challenge to be passed, a review that went well."""
+    VETOES = "vetoes"
+
+    @classmethod
+    def of(cls, state: str) -> Word:
+        """The kind of *state*, known or not."""
+        return cls.GRANTS if state in GRANTING else cls.OPEN if state in HARMLESS else cls.VETOES

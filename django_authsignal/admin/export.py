@@ -28,7 +28,7 @@ COLUMNS = (
     + ["user", "authsignal_user_id", "action", "idempotency_key", "status", "reason", "remote_state"]
     + ["verification_method", "rule_ids", "is_enrolled", "enforced", "ip_address", "environment"]
 )
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r")
 
 
 def export(request: HttpRequest, rows: QuerySet[TrackedAction]) -> StreamingHttpResponse:

@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.admin import FieldListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.dateparse import parse_datetime
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from django_authsignal import timeline
 
-__all__ = ["ReasonFilter", "RecentValuesFilter"]
+__all__ = ["ReasonFilter", "RecentValuesFilter", "is_comparable"]
+
+LARGEST_OFFSET = timedelta(hours=15)
+MOST_DIGITS = 18
+
+
+def is_comparable(lookup: str, value: str) -> bool:
+    """Whether every database can compare the column of *lookup* with *value*: some raise for what is beyond them.
+
+    What cannot be read at all is left to Django, which leads back to the whole list.
+    """
+    if "\0" in value or (value.lstrip("-").isdecimal() and len(value) > MOST_DIGITS):
+        return False
+    try:
+        moment = parse_datetime(value) if lookup.startswith("created_at") else None
+    except ValueError:
+        return True
+    if moment is None:
+        return True
+    return 1000 < moment.year < 9000 and abs(moment.utcoffset() or timedelta(0)) <= LARGEST_OFFSET
 
 
 class RecentValuesFilter(FieldListFilter):

@@ -22,7 +22,7 @@ from django_authsignal import timeline
 from django_authsignal.admin import showing
 from django_authsignal.admin.dashboard import dashboard
 from django_authsignal.admin.export import export
-from django_authsignal.admin.filters import ReasonFilter, RecentValuesFilter
+from django_authsignal.admin.filters import ReasonFilter, RecentValuesFilter, is_comparable
 from django_authsignal.admin.operations import OperationsMixin
 from django_authsignal.admin.paging import HistoryChangeList
 from django_authsignal.admin.searching import MOST_PEOPLE, matching
@@ -88,8 +88,12 @@ class TrackedActionAdmin(OperationsMixin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[HistoryChangeList]:
         return HistoryChangeList
 
+    def has_view_permission(self, request: HttpRequest, obj: TrackedAction | None = None) -> bool:
+        """Only by the permission itself: nobody changes history, so a permission to change it means nothing."""
+        return request.user.has_perm("authsignal.view_trackedaction")
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        return lookup in LOOKUPS and "\0" not in value
+        return lookup in LOOKUPS and is_comparable(lookup, value)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[TrackedAction], search_term: str

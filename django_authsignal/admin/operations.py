@@ -6,12 +6,13 @@ approves: a challenge still has to be passed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import quote, unquote
+from django.contrib.admin.utils import quote
 from django.core.exceptions import PermissionDenied
 from django.db.transaction import non_atomic_requests
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -37,6 +38,7 @@ else:
 
 __all__ = ["OperationsMixin"]
 
+PRIMARY_KEY = re.compile(r"[0-9]{1,18}")
 MAY_REFRESH = "authsignal.refresh_trackedaction"
 MAY_LIFT = "authsignal.unblock_trackedaction"
 
@@ -51,7 +53,9 @@ RESULTS: dict[Result, str | Promise] = {
     Result.OWN: gettext_lazy("You cannot lift a block of your own."),
     Result.ELSEWHERE: gettext_lazy("This was tracked with another environment or tenant of Authsignal."),
     Result.ALREADY: gettext_lazy("This block was lifted before. It can be done once."),
-    Result.BUSY: gettext_lazy("The user already has a challenge or an approval for this very request."),
+    Result.BUSY: gettext_lazy(
+        "The user already has a challenge or an approval for this very request, or too many others."
+    ),
     Result.UNENROLLED: gettext_lazy("The user has no authenticator to pass a challenge with."),
     Result.UNAVAILABLE: gettext_lazy("Authsignal gave no answer. Nothing changed; try again later."),
     Result.ERROR: gettext_lazy("Authsignal gave an answer that cannot be right. Nothing was lifted."),
@@ -63,7 +67,7 @@ class LiftForm(forms.Form):
 
     reason = forms.CharField(
         label=gettext_lazy("Reason"),
-        help_text=gettext_lazy("Kept with the history and in the admin's log: no personal data, please."),
+        help_text=gettext_lazy("Kept with the history: no personal data, please."),
         min_length=5,
         max_length=200,
         widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off"}),
@@ -117,7 +121,8 @@ class OperationsMixin(TrackedActionModelAdmin):
             return self._lift_page(request, row, form)
         why = form.cleaned_data["reason"]
         done = lift(row, request.user, why, connection.site_url(request))
-        self.log_change(request, row, f"Lift into a new challenge: {done.result}. {why}")
+        # Without the reason: it is on the action, and goes when the user's data are erased.
+        self.log_change(request, row, f"Lift into a new challenge: {done.result}")
         return self._tell(request, done.row if done.row and done.result is Result.LIFTED else row, done.result)
 
     def _lift_page(self, request: HttpRequest, row: TrackedAction, form: LiftForm) -> HttpResponse:
@@ -140,7 +145,7 @@ class OperationsMixin(TrackedActionModelAdmin):
         rows = TrackedAction.objects.current().select_related("user")
         if not request.user.has_perm(permission) or not self.has_view_permission(request):
             raise PermissionDenied
-        row = rows.filter(pk=unquote(object_id)).first() if unquote(object_id).isdecimal() else None
+        row = rows.filter(pk=object_id).first() if PRIMARY_KEY.fullmatch(object_id) else None
         if row is None:
             raise Http404
         return row

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 from .errors import UnexpectedAnswer
 
-__all__ = ["Answer", "Reader", "State"]
+__all__ = ["Answer", "Reader", "State", "moment_of"]
 
 T = TypeVar("T")
 
@@ -89,11 +89,7 @@ class Reader:
         text = self.optional(name, str)
         if text is None:
             return None
-        try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            moment = None
-        return moment if moment and moment.tzinfo else self.fail(f"{name} is not a time with offset")
+        return moment_of(text) or self.fail(f"{name} is not a time with offset")
 
     def known_state(self) -> State | None:
         """The state, or None when it is absent or a word we do not know."""
@@ -113,6 +109,17 @@ class Reader:
     def inners(self, name: str) -> list[Reader]:
         # No loop variable: before Python 3.12 a comprehension is a frame with variables of its own.
         return [*map(partial(Reader, method=self._method, route=self._route), self.required(name, list))]
+
+
+def moment_of(text: str) -> datetime | None:
+    """*text*, an ISO 8601 time with its offset, in UTC; None if it is none, or lies where databases and their
+    conversions end: nothing happens there."""
+    try:
+        moment = datetime.fromisoformat(text)
+        utc = moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+    return utc if utc and 2000 <= utc.year < 3000 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

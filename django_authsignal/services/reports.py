@@ -21,14 +21,16 @@ from django_authsignal.conf import app_settings
 from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.prepared import Given, PreparedUpdate
 from django_authsignal.querysets import TrackedActionQuerySet
-from django_authsignal.statuses import HARMLESS, SKEW, Status
+from django_authsignal.statuses import HARMLESS, SKEW, Status, Word
 
 if TYPE_CHECKING:
     from django.db.models import Field
 
-__all__ = ["Effect", "Report", "rows_of", "take"]
+__all__ = ["LIFT", "Effect", "Report", "rows_of", "take"]
 
 STATE_LIMIT = 32
+LIFT = "lift"
+"""The source of what the service said when an operator lifted a block."""
 
 
 class Effect(StrEnum):
@@ -89,7 +91,8 @@ def take(report: Report, source: str) -> Effect:
         return Effect.RECORDED if state and _hear(report, state, source) else Effect.NOTHING
     # A veto ends an unfinished row whatever its time: no order of messages and no clock can hide it.
     rows = rows_of(report.authsignal_user_id, report.action, report.key)
-    revoked = rows.end(Status.REFUSED, "revoked")
+    # Only a lift outweighs what was said before it: the block that it lifted.
+    revoked = rows.exclude(remote_state_source=LIFT, remote_state_at__gt=report.at).end(Status.REFUSED, "revoked")
     news = _hear(report, state, source)
     if not revoked:
         return Effect.RECORDED if news else Effect.NOTHING
@@ -102,7 +105,7 @@ def take(report: Report, source: str) -> Effect:
 def _hear(report: Report, state: str, source: str) -> int:
     now = timezone.now()
     hearing = _hearing(connection.environment(), app_settings.TENANT_ID, router.db_for_write(TrackedAction))
-    return hearing[state in HARMLESS].run(
+    return hearing[Word.of(state)].run(
         authsignal_user_id=report.authsignal_user_id,
         action=report.action,
         idempotency_key=report.key,
@@ -114,14 +117,13 @@ def _hear(report: Report, state: str, source: str) -> int:
 
 
 @cache
-def _hearing(environment: str, tenant: str, database: str) -> tuple[PreparedUpdate, PreparedUpdate]:
-    """The UPDATE that records a veto, and the one for a harmless word."""
+def _hearing(environment: str, tenant: str, database: str) -> dict[Word, PreparedUpdate]:
+    """The UPDATE that records a word of each kind."""
 
     def given(name: str) -> Given:
         return Given(name, cast("Field[Any, Any]", TrackedAction._meta.get_field(name)))
 
     rows = _rows(environment, tenant, given("authsignal_user_id"), given("action"), given("idempotency_key"))
     heard = {name: given(name) for name in ("remote_state", "remote_state_at", "remote_state_source")}
-    news = [rows.not_heard(heard["remote_state"], heard["remote_state_at"], harmless=is_it) for is_it in (False, True)]
-    veto, harmless = (PreparedUpdate(each.using(database), **heard) for each in news)
-    return veto, harmless
+    news = {word: rows.not_heard(heard["remote_state"], heard["remote_state_at"], word) for word in Word}
+    return {word: PreparedUpdate(each.using(database), **heard) for word, each in news.items()}

@@ -23,6 +23,7 @@ from django_authsignal.conf import app_settings
 from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.services import asking
 from django_authsignal.services.refreshing import is_ours
+from django_authsignal.services.reports import LIFT
 from django_authsignal.statuses import LIVE, SKEW, Status
 
 __all__ = ["Lift", "Result", "lift", "obstacle"]
@@ -48,7 +49,7 @@ class Result(StrEnum):
     """Tracked with another environment or tenant."""
     ALREADY = "already"
     BUSY = "busy"
-    """The user has a challenge or an approval for this very request."""
+    """The user has a challenge or an approval for this very request, or as many others as anybody may have."""
     UNENROLLED = "unenrolled"
     """The user has nothing to pass a challenge with."""
     UNAVAILABLE = "unavailable"
@@ -96,8 +97,10 @@ def _taken(row: TrackedAction) -> Result | None:
         return Result.ALREADY
     rows = TrackedAction.objects.current().filter(user=row.user, channel=row.channel, action=row.action)
     live = rows.filter(route=row.route, binding=row.binding, status__in=LIVE, enforced=True)
-    live.filter(expires_at__lte=timezone.now()).end(Status.VOID, "expired")
-    return Result.BUSY if live.exists() else None
+    now = timezone.now()
+    live.filter(expires_at__lte=now).end(Status.VOID, "expired")
+    open_ones, _unpassed = TrackedAction.objects.challenge_counts(row.user_id, now)
+    return Result.BUSY if live.exists() or open_ones >= asking.MOST_LIVE else None
 
 
 def _lifts(row: TrackedAction) -> QuerySet[ActionEvent]:
@@ -160,13 +163,14 @@ def _demand_challenge(new: TrackedAction) -> Action:
 
 def _open(row: TrackedAction, new: TrackedAction, facts: Mapping[str, Any], note: str) -> Result:
     """*new* waits for the user. Of two operators at once, one wins."""
+    waits = new.challenge(facts, timezone.now() + app_settings.CHALLENGE_TTL)
     with transaction.atomic(using=router.db_for_write(TrackedAction)):
         # On every database, an UPDATE makes the other one wait.
         TrackedAction.objects.current().filter(pk=row.pk).update(reason=row.reason)
         first = not _lifts(row).exists()
-        if first:
+        if waits and first:
             row.note(ActionEvent.Kind.LIFTED, note)
-    if not first or not new.challenge(facts, timezone.now() + app_settings.CHALLENGE_TTL):
+    if not waits or not first:
         new.end(Status.VOID, "superseded")
         return Result.BUSY if first else Result.ALREADY
     new.note(ActionEvent.Kind.LIFTED, note)
@@ -186,7 +190,7 @@ def _facts(answer: Tracked, state: State, at: datetime | None) -> dict[str, Any]
         "answered_at": now,
         "remote_state": state,
         "remote_state_at": at if at and at <= now + SKEW else now,
-        "remote_state_source": "lift",
+        "remote_state_source": LIFT,
         "is_enrolled": answer.is_enrolled,
         "rule_ids": [attributes.printable(rule, 64) for rule in answer.rule_ids],
     }

@@ -16,7 +16,7 @@ from django_authsignal.models import ActionEvent, Status, TrackedAction, Webhook
 from django_authsignal.prepared import insert_once
 from tests.gated import broken_database, outcome
 
-from .events import authenticator, batch, encoded, event, log, moment, verify
+from .events import START, authenticator, batch, encoded, event, log, moment, verify
 
 HARMLESS = {"ALLOW", "CHALLENGE_REQUIRED", "CHALLENGE_SUCCEEDED", "REVIEW_SUCCEEDED"}
 OUR_CLOCK = "ended_at"
@@ -157,6 +157,17 @@ def test_all_orders_of_five_events_end_the_same(post_event, make_row, status, st
     assert len(ends) == 1
     vetoed = not HARMLESS.issuperset(states)
     assert ends[0]["status"] == ("refused" if vetoed and status != Status.SPENT else status)
+
+
+@pytest.mark.parametrize("states", PERMUTED.values(), ids=PERMUTED.keys())
+@pytest.mark.parametrize("spent", [-1, 1.5, 3.5], ids=["before", "between", "late"])
+def test_all_orders_about_a_spent_row_end_the_same_whenever_it_was_spent(post_event, make_row, states, spent):  # T57
+    at = START + timedelta(seconds=spent)
+    row = make_row(Status.SPENT, remote_state_at=at, approved_at=at, spent_at=at)
+    [end] = ends_of(row, [log(row, state, second) for second, state in enumerate(states)], post_event)
+    later = {state for second, state in enumerate(states) if second > spent}
+    shut = not HARMLESS.issuperset(states) or later & {"CHALLENGE_REQUIRED", "REVIEW_SUCCEEDED"}
+    assert (end["remote_state"] in ("ALLOW", "CHALLENGE_SUCCEEDED")) is not bool(shut)
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.SPENT])
@@ -329,14 +340,42 @@ def test_insert_once_says_whether_it_inserted(db):
     assert [insert_once(row, "default") for _ in range(2)] == [True, False]
 
 
-def test_window_that_is_rechecked_is_shut_by_a_veto_for_good(gated, authsignal, post_event):  # T16
+@pytest.mark.parametrize("first", ["BLOCK", "CHALLENGE_FAILED", "CHALLENGE_REQUIRED", "REVIEW_SUCCEEDED", "new"])
+def test_window_that_is_rechecked_is_shut_for_good_by_a_word_that_does_not_grant(  # T16 T58
+    gated, authsignal, post_event, first
+):
     authsignal.allow("pay")
     gated(max_age=300, recheck=True)
     assert (gated.get().content, gated.get().content, gated.runs) == (b"done", b"done", 2)
     spent = gated.row
-    for order, state in enumerate(["BLOCK", "ALLOW", "CHALLENGE_SUCCEEDED", "REVIEW_SUCCEEDED"]):
+    TrackedAction.objects.update(remote_state_at=START, spent_at=START)
+    for order, state in enumerate([first, "ALLOW", "CHALLENGE_SUCCEEDED", "REVIEW_SUCCEEDED"], 1):
         assert post_event(log(spent, state, order * 60)).status_code == 200
         authsignal.challenge("pay")
         assert outcome(gated.get()) == "challenge"
     assert post_event(verify(spent)).status_code == 200
     assert (outcome(gated.get()), gated.runs) == ("challenge", 2)
+
+
+def test_challenge_that_came_before_the_spend_shuts_no_window(gated, authsignal, post_event):  # T57
+    """Logs arrive late and in any order: that there was a challenge once is no reason for another."""
+    authsignal.allow("pay")
+    gated(max_age=300, recheck=True)
+    gated.get()
+    assert post_event(log(gated.row, "CHALLENGE_REQUIRED")).status_code == 200
+    assert (gated.get().content, gated.row.remote_state) == (b"done", "ALLOW")
+
+
+@pytest.mark.parametrize("offset", ["+16:00", "-23:59", "+14:00"])
+@pytest.mark.parametrize("time", ["2026-01-01T00:00:00", "0001-01-01T00:00:00", "9999-12-31T23:59:59"])
+def test_time_that_no_database_holds_holds_up_no_veto(post_event, make_row, time, offset):  # T60
+    row = make_row(Status.APPROVED)
+    odd = log(row, "CHALLENGE_REQUIRED", time=f"{time}{offset}")
+    odd["data"]["stateUpdatedAt"] = f"{time}{offset}"
+    assert post_event(batch(odd, log(row, "BLOCK"))).status_code == 200
+    row.refresh_from_db()
+    assert (row.status, row.remote_state_at.year) == ("refused", 2026)
+
+
+def test_batch_beyond_all_measure_is_refused_as_a_whole(post_event):
+    assert post_event({"records": [{}] * 5001}).status_code == 400
