@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -10,8 +11,10 @@ from django.utils import timezone
 
 from django_authsignal.client import State
 from django_authsignal.models import TrackedAction
+from django_authsignal.services.asking import MOST_LIVE
 from django_authsignal.statuses import SKEW, Status
 from django_authsignal.testing.adapter import SandboxAdapter
+from tests.webhooks.events import log, post
 
 from .steps import ACTION, WHY, events, lift, lifted_from, page_of, said, staff
 
@@ -142,6 +145,34 @@ def test_a_challenge_that_the_user_began_meanwhile_stays_the_only_one(bank, bloc
     meanwhile(lambda: bank.transfer(blocked.browser))
     assert "already has a challenge" in said(lift(operator, blocked))[0]
     assert TrackedAction.objects.filter(status=Status.PENDING).count() == 1
+
+
+def test_a_block_that_the_user_was_faster_for_can_be_lifted_later(bank, blocked, operator, meanwhile):
+    bank.authsignal.challenge(ACTION)
+    meanwhile(lambda: bank.transfer(blocked.browser))
+    lift(operator, blocked)
+    assert events(blocked) == []
+    TrackedAction.objects.current().end(Status.VOID, "expired")
+    bank.authsignal.block(ACTION)
+    assert "The block is lifted" in said(lift(operator, blocked))[0]
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(-1, Status.PENDING), (1, Status.REFUSED)], ids=["before", "after"])
+def test_a_late_report_of_the_block_does_not_undo_the_lift_but_a_new_one_does(blocked, operator, seconds, status):
+    lift(operator, blocked)
+    row = lifted_from(blocked)
+    told = log(row, "BLOCK")
+    told["data"]["stateUpdatedAt"] = (row.remote_state_at + timedelta(seconds=seconds)).isoformat()
+    assert post(told).status_code == 200
+    assert lifted_from(blocked).status == status
+
+
+def test_a_user_with_as_many_challenges_as_anybody_may_have_gets_no_further_one(bank, blocked, operator):  # T49
+    bank.authsignal.challenge(ACTION)
+    for amount in range(MOST_LIVE):
+        bank.transfer(blocked.browser, 6000 + amount)
+    assert "or too many others" in said(lift(operator, blocked))[0]
+    assert TrackedAction.objects.filter(status=Status.PENDING).count() == MOST_LIVE
 
 
 def test_what_ended_meanwhile_is_not_lifted(bank, blocked, operator, meanwhile):
