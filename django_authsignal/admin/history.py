@@ -105,7 +105,7 @@ class TrackedActionAdmin(OperationsMixin):
         if not complete:
             note = _("More than %(count)d user names start like this. Type more of it to see the actions of all.")
             self.message_user(request, note % {"count": MOST_PEOPLE}, messages.WARNING)
-        return queryset.filter(found), False
+        return found, False
 
     def export_view(self, request: HttpRequest) -> HttpResponseBase:
         """The list under the same filters and search, as CSV."""

@@ -19,10 +19,9 @@ from django.db.models import Q, QuerySet
 from django.db.models.expressions import Combinable
 from django.http import HttpRequest
 
-__all__ = ["NEWEST_FIRST", "HistoryChangeList", "Place", "batches"]
+__all__ = ["EPOCH", "NEWEST_FIRST", "HistoryChangeList", "Place", "batches"]
 
 NEWEST_FIRST = ("-created_at", "-pk")
-OLDEST_FIRST = ("created_at", "pk")
 RECENT_ROWS = 3000
 """How many of the newest rows the filters take their choices from."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -87,7 +86,7 @@ class HistoryChangeList(ChangeList):
     """Query strings of other pages; '' where there is none."""
 
     def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[str | Combinable]:
-        """Always newest first: no index serves another order."""
+        """Always newest first: no index serves another order. A search may say it in other words."""
         return list(NEWEST_FIRST)
 
     def get_results(self, request: HttpRequest) -> None:
@@ -96,7 +95,7 @@ class HistoryChangeList(ChangeList):
         forwards = place is None or place.older
         rows = self.queryset.filter(place.rows) if place else self.queryset
         # One more than is shown, to know whether there is a further page.
-        found = list(rows.order_by(*(NEWEST_FIRST if forwards else OLDEST_FIRST))[: self.list_per_page + 1])
+        found = list((rows if forwards else rows.reverse())[: self.list_per_page + 1])
         more = len(found) > self.list_per_page
         shown = found[: self.list_per_page]
         self.result_list = shown if forwards else shown[::-1]

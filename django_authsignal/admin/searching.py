@@ -12,8 +12,10 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import connections
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Greatest
 
+from django_authsignal.admin.paging import EPOCH
 from django_authsignal.models import TrackedAction
 
 __all__ = ["MOST_PEOPLE", "matching"]
@@ -23,34 +25,47 @@ MOST_PEOPLE = 100
 LAST_CHARACTER = "\U0010ffff"
 
 
-def matching(rows: QuerySet[TrackedAction], term: str) -> tuple[Q, bool]:
-    """The condition for *term*: an idempotency key, else people, else an id at Authsignal. At most two queries.
+def matching(rows: QuerySet[TrackedAction], term: str) -> tuple[QuerySet[TrackedAction], bool]:
+    """Those of *rows* that *term* finds: by idempotency key, else by people, else by id at Authsignal. At most two
+    further queries.
 
     People are found by their exact primary key or the start of their user name, letter for letter. The second value
-    says whether all of them are in the condition.
+    says whether the rows are those of all of them.
     """
     with suppress(ValueError):
         key = Q(idempotency_key=uuid.UUID(term))
         if rows.model._default_manager.using(rows.db).filter(key).exists():
-            return key, True
+            return rows.filter(key), True
     known = Q(authsignal_user_id=term)
     found = _people(rows, term, known)
-    if not found:
-        return known, True
-    of_people = Q(user__in=[pk for pk, _known in found[:MOST_PEOPLE]])
-    return (of_people | known if found[0][1] else of_people), len(found) <= MOST_PEOPLE
+    people = [pk for pk, _is_id, has_history in found[:MOST_PEOPLE] if has_history]
+    is_id = not found or found[0][1]
+    return _of(rows, people, known if is_id else None), len(found) <= MOST_PEOPLE
 
 
-def _people(rows: QuerySet[TrackedAction], term: str, known: Q) -> list[tuple[Any, bool]]:
-    """Keys of the people, each with whether the history knows *term* as an id at Authsignal too."""
+def _of(rows: QuerySet[TrackedAction], people: list[Any], known: Q | None) -> QuerySet[TrackedAction]:
+    if not people:
+        return rows.filter(known) if known else rows.none()
+    if len(people) == 1 and not known:
+        return rows.filter(user=people[0])
+    # Not in the order of an index: the database would read all times until it meets these people, who may have been
+    # away for long. Their own rows are few.
+    found = rows.filter(Q(user__in=people) | known if known else Q(user__in=people))
+    return found.order_by(Greatest("created_at", Value(EPOCH)).desc(), "-pk")
+
+
+def _people(rows: QuerySet[TrackedAction], term: str, known: Q) -> list[tuple[Any, bool, bool]]:
+    """Keys of the people, each with whether the history knows *term* as an id at Authsignal, and whether it knows
+    the person."""
     users = get_user_model()
     people = _starts_with(users.USERNAME_FIELD, term, connections[rows.db].vendor)
     with suppress(ValidationError):
         pk = users._meta.pk.to_python(term)
         if isinstance(pk, uuid.UUID) or str(pk) == term:  # not "1_0" for 10
             people |= Q(pk=pk)
-    as_id = Exists(TrackedAction.objects.using(rows.db).filter(known))
-    return list(users._default_manager.using(rows.db).filter(people).values_list("pk", as_id)[: MOST_PEOPLE + 1])
+    history = TrackedAction.objects.using(rows.db)
+    known_as = Exists(history.filter(known)), Exists(history.filter(user=OuterRef("pk")))
+    return list(users._default_manager.using(rows.db).filter(people).values_list("pk", *known_as)[: MOST_PEOPLE + 1])
 
 
 def _starts_with(field: str, term: str, vendor: str) -> Q:
