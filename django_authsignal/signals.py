@@ -45,14 +45,16 @@ step_up_bypassed = Signal()
 
 enrolment_changed = Signal()
 """The authenticators of ``user`` changed, as this project enrolled one or a webhook says; the sender is the user's
-class. ``change`` is 'created', 'updated' or 'deleted', ``verification_method`` a text such as 'SMS' or ''."""
+class. ``change`` is 'created', 'updated' or 'deleted', ``verification_method`` a text such as 'SMS' or ''.
+
+``source`` is 'project' or 'webhook': with webhooks registered, what this project enrols is told by both."""
 
 webhook_received = Signal()
 """A genuine webhook arrived for the first time: ``event``, a ``django_authsignal.client.Event``, the sender's class.
 
 Events of the types email.created, sms.created and push.created are not recorded anywhere, so this is the only place
-where their code can be met: send it on, keep it nowhere. If a receiver fails on one of them, or there is none, the
-service is told so and the user's challenge does not start."""
+where their code can be met: send it on, keep it nowhere, and return True. Unless a receiver does, and none of them
+fails, the service is told so and the user's challenge does not start."""
 
 
 def announce(signal: Signal, action: TrackedAction, **details: Any) -> None:

@@ -147,11 +147,11 @@ def test_enrolment_by_the_project_is_told(authsignal, alice):
     heard = []
 
     def receive(sender, user, **kwargs):
-        heard.append((sender, user))
+        heard.append((sender, user, kwargs["change"], kwargs["verification_method"], kwargs["source"]))
 
     signals.enrolment_changed.connect(receive)
     try:
         enrol_phone(alice, "+64271234567", "SMS")
     finally:
         signals.enrolment_changed.disconnect(receive)
-    assert heard == [(type(alice), alice)]
+    assert heard == [(type(alice), alice, "created", "SMS", "project")]

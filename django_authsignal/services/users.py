@@ -174,5 +174,5 @@ def add_phone(client: Client, user_id: str, phone_number: str, verification_meth
 def announce_phone(user: Any, verification_method: str) -> None:
     """Tell the project's receivers that *user* has a new authenticator."""
     signals.enrolment_changed.send_robust(
-        sender=type(user), user=user, change="created", verification_method=verification_method
+        sender=type(user), user=user, change="created", verification_method=verification_method, source="project"
     )

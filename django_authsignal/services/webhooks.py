@@ -129,6 +129,7 @@ def _announce_enrolment(event: Event, user: Any) -> None:
         user=user,
         change=ABOUT_AUTHENTICATORS[event.type],
         verification_method=attributes.printable(event.text("verificationMethod"), 32),
+        source="webhook",
     )
 
 
@@ -153,10 +154,11 @@ def _has_ended(row: TrackedAction) -> bool:
 
 
 def _pass_on(event: Event) -> Answer:
-    """A code on its way to its user: held in memory only, until a receiver has sent it (T59)."""
-    replies = signals.webhook_received.send_robust(sender=Event, event=event)
-    if replies and not any(isinstance(reply, Exception) for _receiver, reply in replies):
+    """A code on its way to its user: held in memory only, until a receiver says that it has sent it (T59)."""
+    replies = [reply for _receiver, reply in signals.webhook_received.send_robust(sender=Event, event=event)]
+    failed = any(isinstance(reply, Exception) for reply in replies)
+    if True in replies and not failed:
         return Answer.ACCEPTED
-    reason = "its receiver failed" if replies else "no receiver of webhook_received is connected"
+    reason = "a receiver failed" if failed else "no receiver of webhook_received returned True"
     logger.error("a webhook %s was not passed on: %s", event.type, reason)
     return Answer.NOT_SENT

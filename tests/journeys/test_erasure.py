@@ -43,6 +43,7 @@ def sender():
 
     def receive(sender, event, **kwargs):
         sent.append(event.text("code"))
+        return True
 
     signals.webhook_received.connect(receive)
     yield sent

@@ -24,6 +24,7 @@ def heard():
 
     def hear(event, **kwargs):
         events.append(event)
+        return True
 
     webhook_received.connect(hear)
     yield events

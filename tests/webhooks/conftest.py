@@ -66,7 +66,7 @@ def heard(listen):
 
     def hear(signal):
         said = []
-        listen(signal, lambda sender, signal, **what: said.append(what))
+        listen(signal, lambda sender, signal, **what: said.append(what) or True)
         return said
 
     return hear

@@ -22,7 +22,9 @@ class Outbox(AppConfig):
 
         webhook_received.connect(self.send, weak=False)
 
-    def send(self, event, **kwargs) -> None:
-        if event.type in ("sms.created", "email.created"):
-            with Path(settings.BANK_OUTBOX).open("a") as outbox:
-                outbox.write(json.dumps({"to": event.text("to"), "code": event.text("code")}) + "\n")
+    def send(self, event, **kwargs) -> bool:
+        if event.type not in ("sms.created", "email.created"):
+            return False
+        with Path(settings.BANK_OUTBOX).open("a") as outbox:
+            outbox.write(json.dumps({"to": event.text("to"), "code": event.text("code")}) + "\n")
+        return True

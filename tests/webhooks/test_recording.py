@@ -290,8 +290,8 @@ def test_failing_receiver_changes_nothing(post_event, make_row, listen, caplog):
 def test_authenticator_events_tell_whose_enrolment_changed(post_event, alice, enrolments, change):
     said = authenticator(change, str(alice.pk), verificationMethod="PASS\nKEY" + "x" * 100)
     assert [post_event(said).status_code for _ in range(2)] == [200, 200]
-    heard = [(one["user"], one["change"], one["verification_method"]) for one in enrolments]
-    assert heard == [(alice, change, ("PASSKEY" + "x" * 100)[:32])]
+    heard = [(one["user"], one["change"], one["verification_method"], one["source"]) for one in enrolments]
+    assert heard == [(alice, change, ("PASSKEY" + "x" * 100)[:32], "webhook")]
 
 
 @pytest.mark.parametrize("user_id", ["", "0", "nobody", "999999999999999999999999", "9" * 10_000, "\0", None, 7])
