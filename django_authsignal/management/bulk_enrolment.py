@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
 
 from django_authsignal import connection
+from django_authsignal.conf import app_settings
 from django_authsignal.management.enrolment_lines import Line, Problem, check
 from django_authsignal.management.enrolment_record import INVALID, Fingerprints, Record, Writer
 from django_authsignal.management.exits import Exit
@@ -58,13 +60,16 @@ class Bulk:
         sheet = Sheet.open(options.path)
         if sheet.ignored:
             self._stderr.write(f"Ignored columns: {', '.join(map(repr, sheet.ignored))}.")
-        with Record(options.result, Fingerprints(options.channel, options.region)) as record:
+        with Record(options.result, Fingerprints(options.channel, options.region, service())) as record:
             good = self._check(sheet, record)
-            try:
-                with failing_to_write(options.result):
-                    finished = self._send(sheet, record, good)
-            finally:
-                self._report(record.done)
+            with (
+                failing_to_write(options.result),
+                nullcontext() if options.dry_run else record.writing() as writer,
+            ):
+                try:
+                    finished = self._send(sheet, record, writer, good)
+                finally:
+                    self._report(record.done)
         if not finished:
             raise CommandError(
                 "Interrupted. The same command run again goes on with what is left.", returncode=Exit.INTERRUPTED
@@ -98,10 +103,9 @@ class Bulk:
         record.must_have_met_all()
         return good
 
-    def _send(self, sheet: Sheet, record: Record, good: int) -> bool:
+    def _send(self, sheet: Sheet, record: Record, writer: Writer | None, good: int) -> bool:
         """Enrol the *good* lines; False when that was interrupted."""
         with (
-            nullcontext() if self._options.dry_run else record.writing() as writer,
             stop_on_interrupt() as stop,
             progress(good, "Numbers sent", self._stderr) as tick,
             closing(
@@ -142,6 +146,14 @@ class Bulk:
         self._stdout.write(summary)
         if not self._options.dry_run:
             self._stdout.write(f"What became of each line is in {self._options.result}.")
+        if done_before:
+            self._stdout.write("What earlier runs did was not checked again; with another file as --result it is.")
+
+
+def service() -> str:
+    """Which Authsignal this is. Only the secret tells tenants apart where ``AUTHSIGNAL_TENANT_ID`` is not set."""
+    parts = (connection.environment(), app_settings.API_URL, app_settings.TENANT_ID or app_settings.SECRET)
+    return sha256("\0".join(parts).encode()).hexdigest()
 
 
 @contextmanager

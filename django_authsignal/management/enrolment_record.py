@@ -36,15 +36,20 @@ LONGEST_USER = 254
 
 @dataclass(frozen=True, slots=True)
 class Fingerprints:
-    """What a line asked for, as keyed digests: no phone number is kept. *channel* and *region* are the run's own."""
+    """What a line asked for and of whom, as keyed digests: no phone number is kept.
+
+    *channel* and *region* are the run's own. *service* is what tells Authsignal here from Authsignal elsewhere: what is
+    enrolled in a rehearsal is not enrolled where it counts.
+    """
 
     channel: str
     region: str | None
+    service: str
 
     def of(self, entry: Entry) -> tuple[str, ...]:
         """Under the current key first, then under each fallback."""
         region = None if entry.phone.startswith("+") else self.region
-        return digests("enrolment", [entry.user, entry.phone, entry.channel or self.channel, region])
+        return digests("enrolment", [self.service, entry.user, entry.phone, entry.channel or self.channel, region])
 
 
 class Record:
@@ -99,8 +104,8 @@ class Record:
 
     def _stray(self, line: int) -> CommandError:
         return CommandError(
-            f"{self.path} is not about this input: line {line} asked for something else when it was done. "
-            "Name another file with --result.",
+            f"{self.path} does not belong to this run: line {line} asked for something else when it was done, or was "
+            "done with another environment, API or tenant. Name another file with --result.",
             returncode=Exit.PARTICULAR,
         )
 

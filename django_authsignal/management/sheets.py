@@ -58,13 +58,16 @@ class Sheet:
         return cls(path, separator, columns, ignored)
 
     def entries(self) -> Iterator[Entry]:
-        """The records, without blank ones. Raises CommandError where the file cannot be read on."""
+        """The records, without blank ones. Raises CommandError for none, or where the file cannot be read on."""
         records = _records(self.path, self.separator)
-        next(records)
+        header, _ = next(records, (1, []))
+        line = header
         for line, cells in records:
             problem = "" if not any(cells[len(self.columns) :]) else "has more cells than the header."
             user, phone, channel = map(dict(zip(self.columns, cells, strict=False)).get, (*REQUIRED, *OPTIONAL))
             yield Entry(line, user or "", phone or "", channel or "", problem)
+        if line == header:
+            raise unusable(self.path, header, "no lines follow the header: there is nobody to enrol.")
 
 
 def _header(path: Path, separator: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from io import StringIO
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 
 from django_authsignal.management.commands.authsignal_enrol import Command
 from django_authsignal.signals import enrolment_changed
@@ -218,6 +219,31 @@ def test_settings_that_cannot_work_are_exit_code_1(enrol, authsignal, newcomer, 
     assert code == 1
     assert message.startswith("Nothing was sent. AUTHSIGNAL_SECRET")
     assert "a live key" not in message
+
+
+# What the database says
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (OperationalError("database is locked"), "The database failed: run it again. database is locked"),
+        (
+            OperationalError("no such table: auth_user"),
+            "The database is not up to date: run manage.py migrate. no such",
+        ),
+    ],
+    ids=["locked", "not-migrated"],
+)
+def test_database_that_fails_is_told(enrol, authsignal, newcomer, problem, told):
+    def fail(*args):
+        raise problem
+
+    with connection.execute_wrapper(fail):
+        code, message = exit_of(enrol, "carol")
+    assert code == 6
+    assert message.startswith(told)
+    assert authsignal.requests == []
 
 
 # Hostile ids (A36, T42)

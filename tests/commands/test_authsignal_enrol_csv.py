@@ -13,7 +13,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.files import locks
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from django_authsignal.management.commands.authsignal_enrol import Command
@@ -165,6 +165,8 @@ def test_region_and_channel_are_for_lines_without_their_own(run, authsignal):
         ("", 1, "columns user and phone"),
         ("user1,+64211234501\n", 1, "columns user and phone"),
         ("user,number\nuser1,1\n", 1, "columns user and phone"),
+        ("user,phone\n", 1, "nobody to enrol"),
+        ("\nuser,phone\n\n , \n", 2, "nobody to enrol"),
         ("user,phone,user\nuser1,1,2\n", 1, "twice: 'user'"),
         ("user;phone;Phone\nuser1;1;2\n", 1, "twice: 'phone'"),
         (GOOD.encode("utf-16"), 1, "UTF-8"),
@@ -179,6 +181,8 @@ def test_region_and_channel_are_for_lines_without_their_own(run, authsignal):
         "empty",
         "headless",
         "column",
+        "header-only",
+        "blank-lines-only",
         "twice",
         "twice-cased",
         "utf-16",
@@ -403,6 +407,22 @@ def test_file_that_vanishes_after_the_check_is_told(run, authsignal, settings):
     assert authsignal.requests == []
 
 
+def test_database_that_fails_half_way_is_told_and_the_rest_is_done_later(run, authsignal, settings):
+    asked = []
+
+    def failing(user):
+        asked.append(user)
+        if len(asked) == 5:  # the second line of the second reading
+            raise OperationalError("database is locked")
+        return str(user.pk)
+
+    settings.AUTHSIGNAL_USER_ID = failing
+    assert run.fails(GOOD, workers=1) == (6, "The database failed: run it again. database is locked")
+    assert "What became of each line is in" in run.output
+    run()
+    assert numbers(authsignal) == ALL_THREE
+
+
 # Going on with a result that is there
 
 
@@ -459,9 +479,47 @@ def test_result_of_another_input_is_not_gone_on_with(run, authsignal, content):
     run(GOOD)
     asked, noted = len(authsignal.requests), run.result.read_bytes()
     code, message = run.fails(content)
-    assert (code, "is not about this input" in message) == (4, True)
+    assert (code, "asked for something else" in message) == (4, True)
     assert len(authsignal.requests) == asked
     assert run.result.read_bytes() == noted
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"SECRET": "live key", "API_URL": "https://api.authsignal.com/v1"},
+        {"API_URL": "http://localhost:9/v1"},
+        {"TENANT_ID": "another"},
+        {"SECRET": "sandbox_another"},
+    ],
+    ids=["environment", "api", "tenant", "secret"],
+)
+def test_result_of_a_rehearsal_is_not_gone_on_with_elsewhere(run, authsignal, settings, elsewhere):
+    run(GOOD)
+    asked, noted = len(authsignal.requests), run.result.read_bytes()
+    for name, value in elsewhere.items():
+        setattr(settings, f"AUTHSIGNAL_{name}", value)
+    code, message = run.fails()
+    assert (code, "another environment, API or tenant" in message) == (4, True)
+    assert len(authsignal.requests) == asked
+    assert run.result.read_bytes() == noted
+
+
+def test_new_secret_of_a_tenant_whose_id_is_known_goes_on(run, settings):
+    settings.AUTHSIGNAL_TENANT_ID = "ours"
+    run(GOOD)
+    settings.AUTHSIGNAL_SECRET = "sandbox_rotated"
+    assert "Done in earlier runs: 3." in run()
+
+
+def test_what_earlier_runs_did_can_be_checked_again(run, authsignal, users, tmp_path):
+    assert "not checked again" not in run(GOOD)
+    for user in users.values():
+        authsignal.store.delete_user(str(user.pk), actions=False)
+    assert "What earlier runs did was not checked again; with another file as --result it is." in run()
+    assert numbers(authsignal) == []
+    run(result=tmp_path / "again.csv")
+    assert numbers(authsignal) == ALL_THREE
 
 
 def test_changed_default_channel_is_another_input(run):
@@ -505,6 +563,7 @@ def test_result_that_another_run_is_writing_is_left_alone(run, authsignal):
 def test_result_that_cannot_be_made_is_known_before_anything_is_sent(run, authsignal, tmp_path):
     code, message = run.fails(GOOD, result=tmp_path / "no" / "such" / "folder.csv")
     assert (code, "cannot be opened" in message) == (4, True)
+    assert run.output == ""  # no word of a result that is not there
     assert authsignal.requests == []
 
 

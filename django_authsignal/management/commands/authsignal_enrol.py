@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from django_authsignal.client import AuthsignalError, Unauthorized, Unavailable
 from django_authsignal.management.bulk_enrolment import Bulk, Options
+from django_authsignal.management.database import explained
 from django_authsignal.management.enrolment_lines import CHANNELS
 from django_authsignal.management.exits import Exit
 from django_authsignal.management.numbers import checked_region, e164
@@ -35,7 +36,7 @@ exit codes:
   3  no such user, or more than one
   4  not a valid phone number; with --csv, a file or lines in it that cannot be used: nothing was sent
   5  Authsignal does not accept AUTHSIGNAL_SECRET
-  6  Authsignal cannot be reached or cannot answer now: try again later
+  6  Authsignal or the database cannot answer now: run it again later
   130  interrupted with Ctrl-C
 """
 
@@ -61,12 +62,13 @@ class Command(BaseCommand):
         many.add_argument("--skip-invalid", action="store_true", help="enrol the good lines though others are not")
 
     def handle(self, *, user: str | None, phone: str | None, csv: str | Path | None, **options: Any) -> None:
-        if csv is not None and user is None and phone is None:
-            self._many(Path(csv), **options)
-        elif csv is None and user is not None and phone is not None:
-            self._one(user, phone, **options)
-        else:
-            raise CommandError("Give either USER and --phone NUMBER, or --csv FILE.", returncode=Exit.USAGE)
+        with explained():
+            if csv is not None and user is None and phone is None:
+                self._many(Path(csv), **options)
+            elif csv is None and user is not None and phone is not None:
+                self._one(user, phone, **options)
+            else:
+                raise CommandError("Give either USER and --phone NUMBER, or --csv FILE.", returncode=Exit.USAGE)
 
     def _one(self, user: str, phone: str, *, channel: str, region: str | None, dry_run: bool, **options: Any) -> None:
         if options["result"] or options["workers"] or options["skip_invalid"]:
