@@ -131,13 +131,14 @@ class TrackedActionAdmin(OperationsMixin):
     ) -> HttpResponse:
         assert obj, "nothing can be added"
         events = list(obj.events.all())
-        was_lifted = any(event.kind == ActionEvent.Kind.LIFTED for event in events)
+        lifted = next((event for event in events if event.kind == ActionEvent.Kind.LIFTED), None)
         context.update(
             standing=timeline.standing(obj),
             badge=showing.badge(obj),
             story=timeline.story(obj, events),
             facts=showing.facts(obj),
-            **self.offers(request, obj, was_lifted=was_lifted),
+            other_side=lifted and showing.other_side(obj, lifted.at),
+            **self.offers(request, obj, was_lifted=lifted is not None),
         )
         return super().render_change_form(request, context, add, change, form_url, obj)
 

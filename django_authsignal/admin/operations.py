@@ -122,7 +122,8 @@ class OperationsMixin(TrackedActionModelAdmin):
         why = form.cleaned_data["reason"]
         done = lift(row, request.user, why, connection.site_url(request))
         # Without the reason: it is on the action, and goes when the user's data are erased.
-        self.log_change(request, row, f"Lift into a new challenge: {done.result}")
+        for touched in filter(None, (row, done.row)):
+            self.log_change(request, touched, f"Lift into a new challenge: {done.result}")
         return self._tell(request, done.row if done.row and done.result is Result.LIFTED else row, done.result)
 
     def _lift_page(self, request: HttpRequest, row: TrackedAction, form: LiftForm) -> HttpResponse:

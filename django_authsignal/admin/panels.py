@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 
 from django.utils.formats import date_format, get_format, number_format
 from django.utils.functional import Promise
@@ -140,15 +141,22 @@ def number(value: float) -> str:
 
 def percent(value: float, places: int = 0) -> str:
     """A share from 0 to 1."""
-    return _("%(number)s%%") % {"number": number_format(value * 100, places, use_l10n=True, force_grouping=True)}
+    hundredths = _rounded(value, places + 2) * 100
+    return _("%(number)s%%") % {"number": number_format(hundredths, places, use_l10n=True, force_grouping=True)}
 
 
 def duration(seconds: float) -> str:
     """Some seconds, in minutes where that reads better."""
     if seconds < 100:
-        places = 0 if seconds >= 10 or seconds == int(seconds) else 1
-        return _("%(seconds)s s") % {"seconds": number_format(seconds, places, use_l10n=True)}
-    return _("%(minutes)s min") % {"minutes": number_format(seconds / 60, 1, use_l10n=True)}
+        # Two digits that tell something, as the steps of an axis have: also of less than a second.
+        places = max(0, 1 - Decimal(str(seconds)).adjusted()) if seconds else 0
+        return _("%(seconds)s s") % {"seconds": number_format(_rounded(seconds, places).normalize(), use_l10n=True)}
+    return _("%(minutes)s min") % {"minutes": number_format(_rounded(seconds / 60, 1), 1, use_l10n=True)}
+
+
+def _rounded(value: float, places: int) -> Decimal:
+    """As people round; Django would cut off what is too long."""
+    return Decimal(str(value)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
 
 
 def _day(day: date) -> str:

@@ -1,6 +1,8 @@
-"""How one row reads in the admin: in the list, beside a user, and as facts."""
+"""How one row reads in the admin: in the list, beside a user, as facts, and with what it belongs to."""
 
 from __future__ import annotations
+
+from datetime import datetime, timedelta
 
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -9,9 +11,14 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from django_authsignal import timeline
-from django_authsignal.models import TrackedAction
+from django_authsignal.models import ActionEvent, TrackedAction
 
-__all__ = ["badge", "details", "facts", "when", "who"]
+__all__ = ["badge", "details", "facts", "other_side", "when", "who"]
+
+MOMENT = timedelta(minutes=1)
+"""The two rows of a lift are noted one right after the other; this is plenty."""
+REQUEST = ("authsignal_user_id", "channel", "action", "route", "binding")
+"""What a block and the challenge in its place have in common."""
 
 
 def when(row: TrackedAction) -> str:
@@ -64,3 +71,18 @@ def facts(row: TrackedAction) -> list[tuple[str, str]]:
         (_("Tenant"), row.tenant),
     ]
     return [(label, timeline.plain(value)) for label, value in known if value]
+
+
+def other_side(row: TrackedAction, lifted_at: datetime) -> TrackedAction | None:
+    """The other row of the lift that *row* notes at this time: of a block its challenge, of a challenge its block.
+
+    None if it is gone. One query.
+    """
+    notes = ActionEvent.objects.filter(
+        kind=ActionEvent.Kind.LIFTED,
+        at__range=(lifted_at - MOMENT, lifted_at + MOMENT),
+        action__expires_at__isnull=row.expires_at is not None,  # a challenge has its time, a block has none
+        **{f"action__{name}": getattr(row, name) for name in REQUEST},
+    )
+    nearest = min(notes.select_related("action"), key=lambda note: abs(note.at - lifted_at), default=None)
+    return nearest.action if nearest else None

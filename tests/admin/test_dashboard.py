@@ -318,9 +318,22 @@ def test_long_names_of_rules_are_shortened_in_the_drawing():
 
 
 def test_periods_are_written_in_units_that_fit():
-    assert [panels.duration(seconds) for seconds in (0, 1.5, 4, 42.4, 99, 150)] == [
-        *("0 s", "1.5 s", "4 s", "42 s", "99 s", "2.5 min")
+    assert [panels.duration(seconds) for seconds in (0, 0.125, 1.5, 4, 42.4, 99, 150)] == [
+        *("0 s", "0.13 s", "1.5 s", "4 s", "42 s", "99 s", "2.5 min")
     ]
+
+
+def test_numbers_are_rounded_as_people_do():
+    assert [panels.percent(share) for share in (1 / 6, 0.145, 0.144, 1)] == ["17%", "15%", "14%", "100%"]
+    assert panels.percent(1 / 6, 1) == "16.7%"
+    assert [panels.duration(seconds) for seconds in (0.996, 9.96, 42.5, 100)] == ["1 s", "10 s", "43 s", "1.7 min"]
+
+
+@pytest.mark.parametrize("most", [0.004, 0.07, 0.13, 0.3, 0.9, 1.2, 7, 9.9, 30, 80, 130, 5000])
+def test_no_two_labels_of_an_axis_of_times_are_the_same(most):
+    chart = charts.lines(["day"], [most], panels.duration, ["day"])
+    ticks = [label.text for label in chart.labels if label.anchor == "end"]
+    assert len(set(ticks)) == len(ticks) > 2
 
 
 def test_every_outcome_has_a_name_and_a_colour():

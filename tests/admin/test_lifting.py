@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import timedelta
 
 import pytest
@@ -85,10 +86,13 @@ def test_who_lifted_what_and_why_is_on_both_records_and_in_both_logs(blocked, op
         lift(operator, blocked)
     new = lifted_from(blocked)
     assert events(blocked) == events(new) == [("lifted", f"operator {operator.user.pk}: {WHY}")]
-    entry = LogEntry.objects.get()
-    assert (entry.user, entry.object_id) == (operator.user, str(blocked.pk))
+    entries = LogEntry.objects.order_by("pk")
+    assert [(entry.user, entry.object_id) for entry in entries] == [
+        (operator.user, str(blocked.pk)),
+        (operator.user, str(new.pk)),
+    ]
     # Without the reason, which goes with the user's data.
-    assert entry.get_change_message() == "Lift into a new challenge: lifted"
+    assert {entry.get_change_message() for entry in entries} == {"Lift into a new challenge: lifted"}
     assert f"operator {operator.user.pk} lifts the block" in caplog.text
     assert titles(page_of(operator, new)) == [
         "An operator asked for it in place of a block",
@@ -98,6 +102,44 @@ def test_who_lifted_what_and_why_is_on_both_records_and_in_both_logs(blocked, op
     ]
     assert titles(page_of(operator, blocked))[-1] == "An operator lifted the block into a new challenge"
     assert f"Operator {operator.user.pk}: {WHY}." in lines(page_of(operator, new))
+
+
+def test_block_and_challenge_lead_to_each_other(bank, blocked, operator, django_assert_num_queries):
+    with django_assert_num_queries(6):
+        assert link(page_of(operator, blocked)) is None
+    page = lift(operator, blocked)
+    new = lifted_from(blocked)
+    assert link(page) == (blocked.pk, "The block that was lifted")
+    with django_assert_num_queries(7):
+        assert link(page_of(operator, blocked)) == (new.pk, "The challenge in place of this block")
+
+
+def test_each_of_several_lifts_of_one_request_leads_to_its_own_challenge(bank, blocked, operator):
+    lift(operator, blocked)
+    first = lifted_from(blocked)
+    first.end(Status.VOID, "expired")
+    bank.transfer(blocked.browser)
+    again = TrackedAction.objects.get(reason="block", pk__gt=first.pk)
+    lift(operator, again)
+    second = TrackedAction.objects.get(status=Status.PENDING)
+    for block, challenge in ((blocked, first), (again, second)):
+        assert link(page_of(operator, block))[0] == challenge.pk
+        assert link(page_of(operator, challenge))[0] == block.pk
+
+
+def test_a_side_of_a_lift_whose_other_side_is_gone_has_no_link(blocked, operator, make_row):
+    lift(operator, blocked)
+    new = lifted_from(blocked)
+    other = make_row(user=blocked.user, action=ACTION, expires_at=9)  # lifted as well, but another request
+    other.note(ActionEvent.Kind.LIFTED)
+    new.delete()
+    assert link(page_of(operator, blocked)) is None
+
+
+def link(page):
+    """Key and text of the link to the other side of a lift."""
+    found = re.search(rf'<a href="{LIST}([0-9]+)/change/">(The (?:block|challenge) [^<]*)</a>', page.text)
+    return found and (int(found[1]), found[2])
 
 
 def test_receivers_hear_that_a_challenge_began(blocked, operator, django_capture_on_commit_callbacks):

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from django_authsignal.admin.searching import MOST_PEOPLE
 from django_authsignal.statuses import Status
@@ -206,3 +208,18 @@ def test_an_id_at_authsignal_and_a_person_found_by_the_same_term_are_both_shown(
     gone = make_row(user=None, authsignal_user_id="bob")
     theirs = make_row(user=bob)
     assert found(admin_client, q="bob") == [theirs.pk, gone.pk]
+
+
+def test_rows_of_several_people_are_sought_by_person_and_not_by_time(admin_client, make_row):
+    """The database would read all times until it meets people who have been away."""
+    users = get_user_model()
+    active, away, idle = (users.objects.create(pk=pk, username=f"ann{pk}") for pk in (77001, 77002, 77003))
+    for user in (active, away):
+        make_row(user=user)
+    with CaptureQueriesContext(connection) as asked:
+        assert len(found(admin_client, q="ann")) == 2
+    [sought] = [query["sql"] for query in asked if "ORDER BY" in query["sql"] and str(away.pk) in query["sql"]]
+    assert str(active.pk) in sought
+    assert str(idle.pk) not in sought
+    order = sought.rpartition(" ORDER BY ")[2]
+    assert order.startswith(("GREATEST(", "MAX("))  # of an expression, which no index holds

@@ -7,6 +7,7 @@ from html import unescape
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from django_authsignal.admin.paging import Place
@@ -90,6 +91,16 @@ def test_links_keep_filters_and_search(admin_client, make_row, bob, small_pages)
         make_row()
     pages = walk(admin_client, "next", f"{LIST}?action=payOut&q=alice")
     assert pages == [mine[:3], mine[3:6], mine[6:]]
+
+
+def test_a_search_that_finds_several_people_has_pages_both_ways(admin_client, rows, make_row, bob):
+    alfred = get_user_model().objects.create(username="alfred")
+    make_row(user=bob)
+    mixed = [make_row(user=alfred, created_at=9).pk, *rows]
+    search = f"{LIST}?q=al"
+    assert walk(admin_client, "next", search) == [mixed[:3], mixed[3:6], mixed[6:]]
+    oldest = links(admin_client.get(search))["last"]
+    assert walk(admin_client, "prev", oldest) == [mixed[6:], mixed[3:6], mixed[:3]]
 
 
 def test_a_filter_or_search_begins_at_the_newest_page_again(admin_client, rows):
