@@ -17,9 +17,10 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
+from django_authsignal.client import Unauthorized, Unavailable
 from django_authsignal.conf import app_settings
 from django_authsignal.services import erasure, retention, rollup, users
-from django_authsignal.services.sync import Span, reconcile
+from django_authsignal.services.sync import Span, Summary, reconcile
 
 __all__ = ["enrol_phone", "forget", "prune", "refresh_figures", "sync"]
 
@@ -27,11 +28,20 @@ Counts = dict[str, int]
 
 
 def sync(hours: int = 24) -> Counts:
-    """Reconcile the history with the service: the summary of ``authsignal_sync``. Figures have a function of their own.
+    """Reconcile the history with the service and compute the dashboard's figures: the summary of ``authsignal_sync``.
 
-    Raises Unauthorized, Unavailable when the service does not answer call after call, and ``django.db.Error``.
+    Raises Unauthorized, Unavailable when some rows got no answer, and ``django.db.Error``; what is done is kept.
     """
-    return asdict(reconcile(Span.of(hours)))
+    summary = Summary()
+    try:
+        reconcile(Span.of(hours), summary)
+    except (Unauthorized, Unavailable):
+        rollup.refresh()  # the figures tell of outages too
+        raise
+    days = rollup.refresh()
+    if summary.unanswered:
+        raise Unavailable("GET", "/users/{}/actions", True, detail=f"rows without an answer: {summary.unanswered}")
+    return {**asdict(summary), "days": days}
 
 
 def prune(days: int | None = None) -> Counts:
@@ -41,7 +51,7 @@ def prune(days: int | None = None) -> Counts:
 
 
 def refresh_figures() -> int:
-    """Compute the figures of the dashboard that can have changed: of how many days that was."""
+    """Compute the figures of the dashboard alone, without asking the service: of how many days that was."""
     return rollup.refresh()
 
 

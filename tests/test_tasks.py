@@ -50,12 +50,29 @@ def test_sync_gives_its_summary(past):
     assert (done["rows"], done["lost"], stands(row)) == (1, 1, ("void", "lost", "ALLOW"))
 
 
+def test_sync_computes_the_figures(past):
+    past.row("spent", age=60)
+    assert carried(tasks.sync())["days"] >= 1
+    assert DailyFigure.objects.filter(name="outcome", label="verified", value=1).exists()
+
+
+def test_rows_without_an_answer_are_left_to_the_queue_when_the_rest_is_done(past, authsignal):
+    row = past.row("created", "ALLOW")
+    authsignal.fail_next(503, times=2)  # one call, tried twice
+    with pytest.raises(Unavailable, match="rows without an answer: 1"):
+        tasks.sync()
+    assert DailyFigure.objects.filter(name="outages").exists()
+    assert carried(tasks.sync())["unanswered"] == 0
+    assert stands(row) == ("void", "lost", "ALLOW")
+
+
 def test_failure_is_left_to_the_queue(past, authsignal):
     for number in range(5):
         Past(authsignal.store, open_account(f"user{number}")).row()
     authsignal.down()
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="5 calls in a row"):
         tasks.sync()
+    assert DailyFigure.objects.filter(name="challenges").exists()
 
 
 def test_figures_are_computed(past):

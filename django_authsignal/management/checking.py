@@ -15,6 +15,7 @@ from django_authsignal import connection
 from django_authsignal.client import AuthsignalError, Unauthorized, Unavailable
 from django_authsignal.conf import REGIONS, app_settings
 from django_authsignal.management.exits import Exit
+from django_authsignal.management.service import sandbox_hint
 from django_authsignal.models import TrackedAction
 
 __all__ = [
@@ -77,7 +78,11 @@ def settings_step() -> Step:
         connection.get_client()
     except (ImproperlyConfigured, ImportError, ValueError) as problem:
         return failed("settings", Exit.FAILED, str(problem), "Correct the settings; manage.py check has hints.")
-    return Step("settings", Outcome.OK, f"{connection.environment()}, {app_settings.API_URL}, mode {app_settings.MODE}")
+    says = f"{connection.environment()}, {app_settings.API_URL}, mode {app_settings.MODE}"
+    if app_settings.MODE == "report_only":
+        todo = "Nothing is stopped in this mode: set AUTHSIGNAL_MODE = 'enforce' when step-ups are to be demanded."
+        return Step("settings", Outcome.WARNING, says, (todo,))
+    return Step("settings", Outcome.OK, says)
 
 
 def system_checks_step() -> Step:
@@ -118,7 +123,7 @@ def service_steps(max_skew: float) -> Iterator[Step]:
         todo = f"Is it the API secret key of your tenant, and is the tenant in this region ({', '.join(REGIONS)})?"
         yield failed("secret", Exit.UNAUTHORIZED, says, todo)
     except Unavailable as error:
-        todo = "Does this machine reach it (DNS, firewall, proxy)? Else try again later."
+        todo = sandbox_hint().strip() or "Does this machine reach it (DNS, firewall, proxy)? Else try again later."
         yield failed("connection", Exit.UNAVAILABLE, f"{url} gives no answer: {cause_of(error)}", todo)
     except AuthsignalError as error:
         says = f"what answers at {url} is not Authsignal's Server API ({error})"

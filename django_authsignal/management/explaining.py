@@ -86,7 +86,7 @@ def explain(row: TrackedAction, service: Service) -> Explanation:
         row=row,
         decision=decision(row),
         rules=_rules(row, word),
-        standing=timeline.standing(row),
+        standing=_standing(row),
         next_step=next_step(row, {event.kind for event in events}),
         remote_state=word.state if word else "",
         note=_difference(row, word) if word else note,
@@ -112,11 +112,17 @@ def _difference(row: TrackedAction, word: Action) -> str:
 
 def decision(row: TrackedAction) -> str:
     """What Authsignal said when it was first asked."""
-    state = timeline.first_answer(row)
-    if not state:
+    if row.answered_at is None:
         return "No answer of Authsignal is recorded, so nothing was allowed by it"
-    said = DECISIONS.get(state, f"Authsignal answered {state}")
+    state = timeline.first_answer(row)
+    said = DECISIONS.get(state, f"Authsignal answered {state}".rstrip())
     return said if row.enforced else f"{said}; only watched, nothing was stopped"
+
+
+def _standing(row: TrackedAction) -> str:
+    """As in the admin, but with the time as everywhere else in this output."""
+    text = timeline.standing(row)
+    return text.replace(timeline.moment(row.expires_at), stamp(row.expires_at)) if row.expires_at else text
 
 
 def next_step(row: TrackedAction, kinds: Collection[str]) -> str:

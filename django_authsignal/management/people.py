@@ -15,8 +15,11 @@ from django_authsignal.management.exits import Exit
 __all__ = ["find_people", "find_person"]
 
 
-def find_person(text: str) -> Any:
-    """The user with this user name or primary key. Raises CommandError unless that is exactly one person."""
+def find_person(text: str, *, or_id: bool = False) -> Any:
+    """The user with this user name or primary key. Raises CommandError unless that is exactly one person.
+
+    *or_id*: the command takes ``--authsignal-id`` too.
+    """
     users = get_user_model()
     named = _get(lambda: users._default_manager.get_by_natural_key(text))
     keyed = _get(lambda: users._default_manager.get(pk=text))
@@ -27,7 +30,8 @@ def find_person(text: str) -> Any:
             returncode=Exit.UNKNOWN_PERSON,
         )
     if not (found := named or keyed):
-        raise CommandError(f"No user has the name or primary key {text!r}.", returncode=Exit.UNKNOWN_PERSON)
+        hint = " If the account is deleted, use --authsignal-id." if or_id else ""
+        raise CommandError(f"No user has the name or primary key {text!r}.{hint}", returncode=Exit.UNKNOWN_PERSON)
     return found
 
 

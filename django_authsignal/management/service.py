@@ -10,9 +10,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django_authsignal import connection
 from django_authsignal.client import AuthsignalError, Client, Rejected, Unauthorized, Unavailable
 
-__all__ = ["Service"]
+__all__ = ["Service", "sandbox_hint"]
 
 T = TypeVar("T")
+
+
+def sandbox_hint() -> str:
+    """Where to look first when it is the sandbox that does not answer, to be put behind a sentence; else ''."""
+    return " Is manage.py authsignal_sandbox running?" if connection.environment() == connection.SANDBOX else ""
 
 
 class Service:
@@ -31,7 +36,8 @@ class Service:
         try:
             return question(connection.get_client()), ""
         except (Unauthorized, Unavailable) as error:
-            self.silence = f"Authsignal cannot be asked ({error})"
+            hint = sandbox_hint() if isinstance(error, Unavailable) else ""
+            self.silence = f"Authsignal cannot be asked ({error}).{hint}"
             return None, self.silence
         except Rejected as error:
             return None, "Authsignal does not know it" if error.status == 404 else str(error)

@@ -48,7 +48,7 @@ def find_subject(user: str | None, authsignal_id: str | None) -> Subject:
         rows = rows.filter(authsignal_user_id=authsignal_id)
         pk = rows.filter(user__isnull=False).values_list("user_id", flat=True).first()
         return Subject(authsignal_id, authsignal_id, pk, rows)
-    person = find_person(str(user))
+    person = find_person(str(user), or_id=True)
     try:
         return Subject(str(user), authsignal_user_id(person), person.pk, rows.filter(user_id=person.pk))
     except ImproperlyConfigured as error:

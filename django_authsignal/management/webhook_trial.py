@@ -28,6 +28,7 @@ EVENT_TYPE = "authsignal.check"
 NAME = "webhook"
 LONGEST_QUOTE = 120
 
+SLASH = "Add the final slash to the URL: Django cannot redirect a POST."
 EXACT = "Webhooks follow no redirect: register the URL exactly as it is served (https, host, final slash)."
 IN_FRONT = (
     "Something in front of the receiver wants a login, a CSRF token, a step-up or a known address: let requests to "
@@ -102,12 +103,15 @@ def _deliver(url: str, secret: str) -> Reply:
 def _explained(url: str, reply: Reply) -> Step:
     """What an answer other than 200 to a genuine event means."""
     status = reply.status
+    # With APPEND_SLASH, Django redirects when the path lacks its slash; under DEBUG it raises for a POST.
+    slash = () if urlsplit(url).path.endswith("/") or status not in (301, 500) else (SLASH,)
     if 300 <= status < 400:
-        return failed(NAME, Exit.WEBHOOK, f"{url} answers {status}, a redirect{_target(reply.location)}", EXACT)
+        says = f"{url} answers {status}, a redirect{_target(reply.location)}"
+        return failed(NAME, Exit.WEBHOOK, says, *slash, EXACT)
     says = f"{url} answers {status} to a genuine event; 200 would be right"
     if status == 400:
         return failed(NAME, Exit.WEBHOOK, says + _complaint(reply), SIGNED)
-    return failed(NAME, Exit.WEBHOOK, says, _meaning(status))
+    return failed(NAME, Exit.WEBHOOK, says, *slash, _meaning(status))
 
 
 def _meaning(status: int) -> str:

@@ -133,6 +133,13 @@ def test_settings_that_cannot_work_are_1_and_nothing_is_sent(check, settings, sa
     assert {"secret", "connection", "webhook"}.isdisjoint(outcomes(printed))
 
 
+def test_mode_that_stops_nothing_is_worth_a_warning(check, settings, sandbox):
+    settings.AUTHSIGNAL_MODE = "report_only"
+    code, printed = check()
+    assert (code, outcomes(printed)["settings"]) == (0, "warning")
+    assert "Nothing is stopped in this mode" in printed
+
+
 def test_errors_of_the_system_checks_are_1_with_their_hints(check, settings, sandbox):
     settings.AUTHSIGNAL_SITE_URL = ""
     code, printed = check()
@@ -193,6 +200,8 @@ def test_nobody_listening_is_6(check, settings, service):
     server.close()
     code, printed = check()
     assert (code, "nothing listens there" in printed) == (6, True)
+    assert "Is manage.py authsignal_sandbox running?" in printed
+    assert "firewall" not in printed
 
 
 @pytest.mark.parametrize("answer", [http(b"<html>Welcome</html>"), http({}), http({}, "404 Where"), http({}, "302 x")])
@@ -271,6 +280,18 @@ def test_url_of_another_view_is_8(check, sandbox, live_server, path, status, adv
     assert (code, outcomes(printed)["webhook"]) == (8, "failed")
     assert f"answers {status}" in printed
     assert advice in printed
+
+
+@pytest.mark.parametrize(("debug", "status"), [(False, 301), (True, 500)])
+def test_final_slash_that_is_missing_is_told_first(check, sandbox, live_server, settings, debug, status):
+    settings.DEBUG = debug
+    code, printed = check(webhook_url=f"{live_server.url}/step-up/webhook")
+    lines = printed.split(f"answers {status}")[1].splitlines()
+    assert (code, lines[1].strip()) == (8, "Add the final slash to the URL: Django cannot redirect a POST.")
+
+
+def test_failure_behind_a_final_slash_is_not_about_slashes(check, sandbox, serve):
+    assert "Add the final slash" not in check(webhook_url=f"{serve(http({}, '500 x')).url}/hooks/")[1]
 
 
 @pytest.mark.parametrize(

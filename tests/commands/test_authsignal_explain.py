@@ -130,7 +130,8 @@ def test_challenge_that_waits(explain, bank, alice):
     told = facts(printed)
     assert told["Decision"] == "Authsignal demanded a challenge."
     assert told["Rule"] == "large-transfer"
-    assert told["Now"].startswith("Waiting until ")
+    until = TrackedAction.objects.get().expires_at.strftime("%Y-%m-%d %H:%M:%S")
+    assert told["Now"] == f"Waiting until {until} for the user to pass the challenge."
     assert told["Next"].startswith("Open the page again and pass the challenge before 20")
     assert told["Timeline"].endswith("  The gate met the request. POST transfer/")
     assert "Authsignal asked for a challenge. The user has an authenticator. Rules: large-transfer." in printed
@@ -168,6 +169,15 @@ def test_person_without_authenticator_was_refused(explain, bank, carol):
     told = facts(explain("carol"))
     assert told["Now"] == "Refused: the user had no authenticator."
     assert "set up an authenticator" in told["Next"]
+
+
+def test_visit_to_the_set_up_page_whose_answer_was_replaced(explain, make_row):
+    now = timezone.now()
+    heard = {"remote_state": "ALLOW", "remote_state_at": now, "remote_state_source": "webhook"}
+    make_row(status=Status.VOID, answered_at=1, ended_at=1, reason="enrolment", enforced=False, **heard)
+    printed = explain("alice", local=True)
+    assert facts(printed)["Decision"] == "Authsignal answered; only watched, nothing was stopped."
+    assert "Authsignal says ALLOW. Told by webhook." in printed
 
 
 def test_outage(explain, bank, authsignal, alice):
@@ -355,6 +365,7 @@ def test_service_that_cannot_be_asked_is_asked_no_more(explain, authsignal, make
     authsignal.fail_next(status, times=2)
     printed = explain("alice")
     assert "  Authenticator  not known: Authsignal cannot be asked (GET /users/{}: " in printed
+    assert ("Is manage.py authsignal_sandbox running?" in printed) == (status >= 500)
     assert printed.count("Decision") == 3
     assert "At Authsignal" not in printed
     assert {entry.path.count("/") for entry in authsignal.requests} == {3}
@@ -474,7 +485,8 @@ def test_nobody_or_two_are_wrong_usage(explain):
 
 @pytest.mark.parametrize("user", ["nobody", "999999", ""])
 def test_unknown_person_is_3(explain, alice, user):
-    assert exit_of(explain, user)[0] == 3
+    code, message = exit_of(explain, user)
+    assert (code, message.endswith("If the account is deleted, use --authsignal-id.")) == (3, True)
 
 
 @pytest.mark.parametrize("known", ["a\nb", "\x1b[2J", "\0"])
@@ -529,7 +541,7 @@ def test_help_lists_the_exit_codes(capsys):
     with pytest.raises(SystemExit):
         Command().run_from_argv(["manage.py", "authsignal_explain", "--help"])
     printed = capsys.readouterr().out
-    for code in range(5):
+    for code in (0, 1, 2, 3, 4, 6):
         assert f"\n  {code}  " in printed
 
 

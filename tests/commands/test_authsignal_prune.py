@@ -185,6 +185,16 @@ def test_json_is_one_object(dry_run):
     assert json.loads(run(json=True, days=30, dry_run=dry_run)) == {"days": 30, "dry_run": dry_run, **counts}
 
 
+@pytest.mark.parametrize("json", [False, True])
+def test_cron_gets_no_mail_of_a_run_that_went_well(json, monkeypatch):
+    monkeypatch.setattr("django_authsignal.management.progress.LINE_SECONDS", 0)
+    action(age=400 * DAY)
+    out = StringIO()
+    call_command("authsignal_prune", stdout=out, stderr=out, verbosity=0, json=json)
+    assert out.getvalue().startswith('{"days": ') if json else out.getvalue() == ""
+    assert not TrackedAction.objects.exists()
+
+
 def test_progress_tells_the_sum_after_each_batch():
     for number in range(3):
         action(age=400 * DAY)
@@ -309,7 +319,7 @@ def test_action_that_the_project_protects_stops_the_run(receipts):
     old.note(ActionEvent.Kind.OUTAGE)
     receipts(models.PROTECT).create(action=old)
     code, message = exit_of()
-    assert (code, "protected" in message) == (6, True)
+    assert (code, "The database refused. " in message, "protected" in message) == (6, True, True)
     assert old.events.count() == 1  # its batch is undone as a whole
 
 
@@ -350,10 +360,9 @@ def test_database_that_keeps_failing_stops_the_run_and_keeps_what_is_done(no_wai
     for _ in range(3):
         action(age=400 * DAY)
     with broken_database("DELETE", "authsignal_actionevent"):
-        assert exit_of(batch=1) == (
-            6,
-            "Deleted 0 actions, 0 events on them and 0 webhooks. Then: the database is gone",
-        )
+        code, message = exit_of(batch=1)
+    done = "Deleted 0 actions, 0 events on them and 0 webhooks."
+    assert (code, message) == (6, f"{done} The database failed: run it again. the database is gone")
     assert TrackedAction.objects.count() == 3
 
 

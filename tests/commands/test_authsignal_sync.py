@@ -391,6 +391,14 @@ def test_progress_is_shown_to_whoever_watches_unless_silenced(past):
     assert ("Rows: 100%" in watched.getvalue(), silent.getvalue()) == (True, "")
 
 
+@pytest.mark.parametrize("json", [False, True])
+def test_cron_gets_no_mail_of_a_run_that_went_well(past, json):
+    past.row("created", "ALLOW")
+    out = StringIO()
+    call_command("authsignal_sync", stdout=out, stderr=out, verbosity=0, json=json)
+    assert out.getvalue().startswith('{"rows": 1') if json else out.getvalue() == ""
+
+
 def test_report_tells_no_name_or_address(past, alice):  # T68
     granted(past, "BLOCK")
     out = StringIO()

@@ -10,6 +10,7 @@ from datetime import timedelta
 from itertools import count
 
 import pytest
+from django.core.management import CommandError
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -67,6 +68,8 @@ def test_service_that_is_down_is_given_up_on_early(customers, authsignal):
 def test_service_that_is_down_is_an_exit_code_with_one_row_too(past, authsignal):
     row = past.row("created", "ALLOW")
     authsignal.down()
+    with pytest.raises(CommandError, match=r"all rows: run it again\. Is manage\.py authsignal_sandbox running\?"):
+        sync()
     assert (failing()[0], stands(row)[0]) == (6, "created")
 
 

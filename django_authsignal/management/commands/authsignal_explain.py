@@ -12,6 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, no_translations
 from django.utils import timezone
 
+from django_authsignal.management.database import explained
 from django_authsignal.management.explaining import Explanation, Rule, explain, stamp
 from django_authsignal.management.service import Service
 from django_authsignal.management.standing import Enrolment, Room, enrolment_of, room_of
@@ -28,6 +29,7 @@ exit codes:
   2  wrong usage
   3  no such user, or more than one
   4  nothing is recorded of this person, this action code or this key
+  6  the database failed: run it again
 """
 
 
@@ -48,6 +50,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object instead of words")
 
     @no_translations
+    @explained()
     def handle(
         self,
         *,

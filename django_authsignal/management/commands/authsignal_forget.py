@@ -7,11 +7,12 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
-from django.db import Error
 
 from django_authsignal.client import AuthsignalError, Unauthorized, Unavailable
+from django_authsignal.management.database import explained
 from django_authsignal.management.exits import Exit
 from django_authsignal.management.people import find_person
+from django_authsignal.management.service import sandbox_hint
 from django_authsignal.services.erasure import Erasure, forget, ids_of
 
 EXIT_CODES = """\
@@ -24,7 +25,7 @@ exit codes:
   6  Authsignal or the database cannot answer now: run it again
   130  interrupted: run it again
 """
-UNDONE = "Unfinished actions are ended; whatever is not erased yet will be when you run this again."
+STOPPED = "Unfinished actions under this id are ended; nothing else of it is erased here yet."
 
 
 class Command(BaseCommand):
@@ -44,23 +45,25 @@ class Command(BaseCommand):
         parser.add_argument("--local-only", action="store_true", help="delete nothing at Authsignal")
         parser.add_argument("--dry-run", action="store_true", help="count, but change nothing here or at Authsignal")
 
+    @explained()
     def handle(
         self, *, user: str | None, authsignal_id: str | None, local_only: bool, dry_run: bool, **options: Any
     ) -> None:
         try:
-            for known_as in [authsignal_id] if authsignal_id else ids_of(find_person(user or "")):
+            for known_as in [authsignal_id] if authsignal_id else ids_of(find_person(user or "", or_id=True)):
                 erasure = forget(known_as, remote=not local_only, dry_run=dry_run)
                 self.stdout.write(told(erasure, remote=not local_only, dry_run=dry_run))
         except Unauthorized as error:
             raise CommandError(
                 f"Authsignal does not accept our secret. {error}", returncode=Exit.UNAUTHORIZED
             ) from error
-        except (Unavailable, Error) as error:
-            raise CommandError(f"Try again: {error}. {UNDONE}", returncode=Exit.UNAVAILABLE) from error
+        except Unavailable as error:  # it is asked only once what is open under the id has ended
+            text = f"Authsignal cannot answer now: run it again.{sandbox_hint()} {error}. {STOPPED}"
+            raise CommandError(text, returncode=Exit.UNAVAILABLE) from error
         except (AuthsignalError, ImproperlyConfigured, ValueError) as error:
             raise CommandError(f"Not erased. {error}", returncode=Exit.FAILED) from error
         except KeyboardInterrupt as error:
-            raise CommandError(f"Interrupted. {UNDONE}", returncode=Exit.INTERRUPTED) from error
+            raise CommandError("Interrupted: run it again.", returncode=Exit.INTERRUPTED) from error
         if not dry_run:
             self.stdout.write(
                 "A Django account, if there is one, and its sessions are not deleted: that is yours to do."

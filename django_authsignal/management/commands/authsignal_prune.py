@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
 from django_authsignal.conf import app_settings
+from django_authsignal.management.database import problem
 from django_authsignal.management.exits import Exit
 from django_authsignal.management.progress import progress
 from django_authsignal.services.retention import Pruned, prune
@@ -47,7 +49,9 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="count what is old enough, but delete nothing")
         parser.add_argument("--json", action="store_true", help="print the counts as one JSON object")
 
-    def handle(self, *, days: int | None, batch: int, dry_run: bool, json: bool, **options: Any) -> None:
+    def handle(
+        self, *, days: int | None, batch: int, dry_run: bool, json: bool, verbosity: int, **options: Any
+    ) -> None:
         age = timedelta(days=days or retention_days())
         so_far = Pruned()
 
@@ -57,16 +61,19 @@ class Command(BaseCommand):
             so_far = pruned
 
         try:
-            with progress(None, "Rows", self.stderr) as tick:
+            with progress(None, "Rows", self.stderr) if verbosity else nullcontext(ignore) as tick:
                 prune(age, batch, dry_run=dry_run, progress=note)
         except KeyboardInterrupt as error:
             raise CommandError(f"Interrupted. {told(so_far, dry_run=dry_run)}", returncode=Exit.INTERRUPTED) from error
         except Error as error:
-            problem = " ".join(str(error).split())
-            raise CommandError(
-                f"{told(so_far, dry_run=dry_run)} Then: {problem}", returncode=Exit.UNAVAILABLE
-            ) from error
-        self.stdout.write(as_json(so_far, age, dry_run=dry_run) if json else told(so_far, dry_run=dry_run))
+            then = problem(error)
+            raise CommandError(f"{told(so_far, dry_run=dry_run)} {then}", returncode=then.returncode) from error
+        if json or verbosity:
+            self.stdout.write(as_json(so_far, age, dry_run=dry_run) if json else told(so_far, dry_run=dry_run))
+
+
+def ignore(rows: int) -> None:
+    """Show no progress."""
 
 
 def whole_number(text: str) -> int:

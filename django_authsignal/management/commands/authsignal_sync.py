@@ -14,9 +14,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 
 from django_authsignal.client import Unauthorized, Unavailable
+from django_authsignal.management import database
 from django_authsignal.management.exits import Exit
 from django_authsignal.management.people import find_person
 from django_authsignal.management.progress import progress
+from django_authsignal.management.service import sandbox_hint
 from django_authsignal.services import rollup
 from django_authsignal.services.sync import Span, Summary, reconcile
 
@@ -74,14 +76,15 @@ class Command(BaseCommand):
         )
         parser.add_argument("--fail-on-drift", action="store_true", help="exit with 4 when new drift was found")
 
-    def handle(self, *, figures: bool, json: bool, **options: Any) -> None:
+    def handle(self, *, figures: bool, json: bool, verbosity: int, **options: Any) -> None:
         summary, days = Summary(), 0
         try:
-            problem = self._reconcile(summary, **options)
+            problem = self._reconcile(summary, verbosity=verbosity, **options)
             days = rollup.refresh() if figures else 0
         except (KeyboardInterrupt, ImproperlyConfigured, Error) as error:
             problem = told(error)
-        self.stdout.write(as_json(summary, days, problem) if json else table(summary, days))
+        if json or verbosity:
+            self.stdout.write(as_json(summary, days, problem) if json else table(summary, days))
         if problem:
             raise problem
 
@@ -129,16 +132,18 @@ def told(error: BaseException) -> CommandError:
         case Unauthorized():
             return CommandError(f"Authsignal does not accept our secret. {error}", returncode=Exit.UNAUTHORIZED)
         case Unavailable():
-            return CommandError(f"Authsignal cannot answer now: run it again. {error}", returncode=Exit.UNAVAILABLE)
-        case ImproperlyConfigured():
-            return CommandError(f"Nothing was sent. {error}", returncode=Exit.FAILED)
-    return CommandError(f"The database failed: run it again. {error}", returncode=Exit.UNAVAILABLE)
+            text = f"Authsignal cannot answer now: run it again.{sandbox_hint()} {error}"
+            return CommandError(text, returncode=Exit.UNAVAILABLE)
+        case Error():
+            return database.problem(error)
+    return CommandError(f"Nothing was sent. {error}", returncode=Exit.FAILED)
 
 
 def remaining(summary: Summary, *, fail_on_drift: bool) -> CommandError | None:
     """What a complete run still has to complain about."""
     if summary.unanswered:
-        return CommandError("Authsignal did not answer about all rows: run it again.", returncode=Exit.UNAVAILABLE)
+        text = f"Authsignal did not answer about all rows: run it again.{sandbox_hint()}"
+        return CommandError(text, returncode=Exit.UNAVAILABLE)
     if summary.drift and fail_on_drift:
         return CommandError(
             'Drift was found: the history shows each action with its event "drift".', returncode=Exit.PARTICULAR
