@@ -57,6 +57,7 @@ def measure(options: argparse.Namespace) -> None:
     print(f"figures of {days} days computed in {time.perf_counter() - started:.1f} s\n")
     client = Client()
     client.force_login(get_user_model().objects.create_superuser("operator"))
+    people_who_are_away()
     print(f"{'page':32} {'queries':>7} {'median ms':>10} {'p95 ms':>8}")
     slow = []
     for name, path in pages(client):
@@ -101,12 +102,31 @@ def pages(client: Any) -> Iterator[tuple[str, str]]:
     yield "search: Authsignal user id", f"{LIST}?q={last.authsignal_user_id}"
     yield "search: user name", f"{LIST}?q={user.get_username()}"
     yield "search: start of user names", f"{LIST}?q=user00001"
+    yield "search: people long away", f"{LIST}?q=away"
+    yield "search: people without actions", f"{LIST}?q=idle"
     yield "search: no match", f"{LIST}?q=nobody"
     yield "search: one letter", f"{LIST}?q=u"
     yield "page 1000", walk(client, 1000)
     yield "last page", link(client, LIST, "last")
     yield "detail", f"{LIST}{last.pk}/change/"
     yield "dashboard", f"{LIST}dashboard/"
+
+
+def people_who_are_away() -> None:
+    """A hundred people whose only action lies a year back, and a hundred without any: the hardest to search for."""
+    from django.contrib.auth import get_user_model
+
+    from django_authsignal.models import TrackedAction
+
+    users, oldest = get_user_model(), TrackedAction.objects.earliest("created_at")
+    names = [f"{kind}{number:03}" for kind in ("away", "idle") for number in range(100)]
+    users.objects.bulk_create([users(username=name) for name in names])
+    rows = []
+    for user in users.objects.filter(username__startswith="away"):
+        fields = {field.attname: getattr(oldest, field.attname) for field in TrackedAction._meta.concrete_fields}
+        fields |= {"id": None, "user_id": user.pk, "authsignal_user_id": str(user.pk)}
+        rows.append(TrackedAction(**fields))
+    TrackedAction.objects.bulk_create(rows)
 
 
 def walk(client: Any, page: int) -> str:
