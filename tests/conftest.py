@@ -30,6 +30,7 @@ BANK_RULES = replace(Rules.from_file(settings.BASE_DIR / "sandbox-rules.json"), 
 def pytest_configure(config):
     """Settle where the database is before Django connects; which kind it is, tests/settings.py has read already."""
     config.addinivalue_line("markers", "browser: drives headless Chromium")
+    config.addinivalue_line("markers", "races: many threads or processes at once, or processes that are killed")
     database = connections["default"].settings_dict
     if connections["default"].vendor == "postgresql":
         database["HOST"] = start_postgresql(config)

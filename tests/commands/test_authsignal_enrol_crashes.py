@@ -18,6 +18,8 @@ from django_authsignal.sandbox.server import SandboxServer
 from django_authsignal.sandbox.store import Store
 from tests.rig import commands
 
+pytestmark = pytest.mark.races
+
 LONG = "AUTHSIGNAL_TEST_LONG" in os.environ
 ROWS = 1000 if LONG else 24
 POINTS = ["K1", "K2", "K3"]

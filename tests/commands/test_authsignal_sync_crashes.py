@@ -23,6 +23,8 @@ from tests.rig import commands
 from .past import Past
 from .test_authsignal_sync import sync
 
+pytestmark = pytest.mark.races
+
 OWN = {"id", "action_id", "user_id", "authsignal_user_id", "idempotency_key", "binding"}
 """What names a row, or whom it is about."""
 OFTEN = int(os.environ.get("AUTHSIGNAL_CRASHES", "1"))

@@ -31,6 +31,8 @@ PAID = [("Landlord", Decimal(5000))]
 REQUEST = """
 import json
 from django.test import Client
+
+pytestmark = pytest.mark.races
 client = Client(SERVER_NAME="localhost")
 client.cookies["sessionid"] = {session!r}
 getattr(client, {method!r})({path!r}, **{arguments!r})

@@ -15,7 +15,7 @@ from django_authsignal.testing import complete_step_up
 
 from .events import authenticator, batch, encoded, event, log, post, signed, verify
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.races]
 
 AT_ONCE = 16
 """Threads; each has a connection of its own."""

@@ -29,6 +29,8 @@ from tests.rig.servers import gunicorn, serve_bank, uvicorn
 
 from .events import PATH, authenticator, encoded, log, signed
 
+pytestmark = pytest.mark.races
+
 NEW, OLD = "sandbox_test", "sandbox_before"
 HOSTED = re.compile(r"http://localhost:\d+/hosted\?token=[\w.-]+")
 CODE = "734019"
