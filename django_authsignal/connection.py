@@ -13,6 +13,7 @@ from django.core.signals import setting_changed
 from django.http import HttpRequest
 
 from django_authsignal.client import Client
+from django_authsignal.client.sealed import Sealed
 from django_authsignal.conf import app_settings
 
 __all__ = ["environment", "get_client", "hosted_page", "refuse_stray_sandbox", "site_url"]
@@ -88,8 +89,11 @@ def is_loopback(host: str) -> bool:
 
 
 def hosted_page(url: str | None) -> str:
-    """*url* if people may be sent there, else '': https on Authsignal's or your own hosts, or the sandbox (T43)."""
-    return url if url and _is_hosted(url) else ""
+    """*url* if people may be sent there, else '': https on Authsignal's or your own hosts, or the sandbox (T43).
+
+    It holds a token, so it has no printable form (T65).
+    """
+    return Sealed(url) if url and _is_hosted(url) else ""
 
 
 def _is_hosted(url: str) -> bool:

@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
+from django_authsignal.client.sealed import Sealed
 from django_authsignal.digests import digests
 
 __all__ = [
@@ -150,9 +151,9 @@ def remember_hosted_url(request: HttpRequest, key: str, url: str, expires_at: da
 
 
 def recall_hosted_url(request: HttpRequest, key: str) -> str:
-    """The hosted URL kept for this row, or ''."""
+    """The hosted URL kept for this row, without a printable form, or ''."""
     url, expires = _facts(request).get("urls", {}).get(key, ["", 0])
-    return str(url) if expires > time.time() else ""
+    return Sealed(url) if expires > time.time() else ""
 
 
 def _facts(request: HttpRequest) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from django_authsignal.client import (
     Unavailable,
     UnexpectedAnswer,
 )
+from django_authsignal.client.sealed import Payload
 from django_authsignal.conf import app_settings
 from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.services.decision import Decision, Outcome
@@ -109,22 +110,22 @@ def observe(question: Question) -> None:
     signals.announce(signals.action_tracked, row)
 
 
-def told(question: Question) -> dict[str, Any]:
-    """Everything that a track call says but the key and where to come back to.
+def told(question: Question) -> Payload:
+    """Everything that a track call says but the key and where to come back to, without a printable form (T65).
 
     Made before a row is begun, so that what cannot be said leaves no trace. Raises TypeError or ValueError for values
     of the policy's own functions that JSON cannot hold.
     """
     request, custom = question.request, question.policy.custom
-    known = attributes.track_attributes(request)
-    own = (custom(request) if callable(custom) else custom) or {}
-    return {**known, "custom": wire({**known.get("custom", {}), **own, **question.values})}
+    known = Payload(attributes.track_attributes(request))
+    own = Payload((custom(request) if callable(custom) else custom) or {})
+    return Payload(known, custom=wire({**known.get("custom", {}), **own, **question.values}))
 
 
 def track(question: Question, row: TrackedAction, payload: Mapping[str, Any], client: Client) -> Tracked:
     """One track call for *row*; its answer is about this very key, or it is an UnexpectedAnswer."""
     back = connection.site_url(question.request) + reverse("authsignal:return", args=[row.idempotency_key])
-    named = {"redirectUrl": back, **payload, "idempotencyKey": str(row.idempotency_key)}
+    named = Payload({"redirectUrl": back, **payload}, idempotencyKey=str(row.idempotency_key))
     answer = client.track_action(row.authsignal_user_id, row.action, named)
     if answer.idempotency_key != str(row.idempotency_key):
         raise UnexpectedAnswer("POST", "/users/{}/actions/{}", "the answer is about another idempotency key")

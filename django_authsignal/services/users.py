@@ -16,6 +16,7 @@ from django.urls import reverse
 
 from django_authsignal import attributes, connection, sessions, signals
 from django_authsignal.client import AuthsignalError, Client, State, Tracked
+from django_authsignal.client.sealed import Payload
 from django_authsignal.conf import app_settings
 from django_authsignal.models import TrackedAction
 from django_authsignal.policy import StepUpPolicy
@@ -114,7 +115,7 @@ def _visit(request: HttpRequest, action: str, extra: dict[str, Any]) -> Tracked 
     """Track a visit to a hosted page that is no challenge; the row only records it. None: it could not be tracked."""
     try:
         asked = question(request, StepUpPolicy(action))
-        payload = {**asking.told(asked), **extra}
+        payload = Payload(asking.told(asked), **extra)
         row = TrackedAction.objects.begin(asked.claim, enforced=False)
         try:
             answer = asking.track(asked, row, payload, connection.get_client())
