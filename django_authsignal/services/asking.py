@@ -118,7 +118,7 @@ def told(question: Question) -> Payload:
     """
     request, custom = question.request, question.policy.custom
     known = Payload(attributes.track_attributes(request))
-    own = Payload((custom(request) if callable(custom) else custom) or {})
+    own = (custom(request) if callable(custom) else custom) or {}
     return Payload(known, custom=wire({**known.get("custom", {}), **own, **question.values}))
 
 
