@@ -10,6 +10,7 @@ from django_authsignal.models import TrackedAction
 from django_authsignal.services import rollup
 from example_project.bank.seed import open_account
 from tests.rig.history import seed_history
+from tests.rig.missing import accessible_admin
 
 pytestmark = pytest.mark.browser
 
@@ -48,6 +49,7 @@ def visit(sign_in, transactional_db):
     return lambda path, **options: sign_in(admin, path, **options)
 
 
+@accessible_admin
 def test_dashboard_passes_axe(visit, window, violations):
     page = visit(f"{LIST}dashboard/?days=90", **window)
     assert page.locator("svg.authsignal-chart").count() == 5
@@ -59,6 +61,7 @@ def test_dashboard_passes_axe(visit, window, violations):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page itself scrolls sideways"
 
 
+@accessible_admin
 def test_stories_pass_axe(visit, window, violations, bank_url):
     page = visit(LIST, **window)
     for reason in ("block", "", "unavailable"):

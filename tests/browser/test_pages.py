@@ -8,6 +8,7 @@ import pytest
 
 from django_authsignal.models import TrackedAction
 from example_project.bank.seed import open_account
+from tests.rig.missing import accessible_admin
 
 pytestmark = pytest.mark.browser
 
@@ -48,6 +49,7 @@ def test_enrolment_passes_axe(visit, carol, bank_url, violations):
     assert violations(page) == ""
 
 
+@accessible_admin
 def test_history_passes_axe(visit, alice, violations):
     send(visit(alice, "/transfer/"), "5", "Blocked Ltd")
     admin = open_account("admin", is_staff=True, is_superuser=True)
