@@ -26,13 +26,13 @@ from example_project.bank.seed import open_account
 from tests.rig import commands
 from tests.webhooks.events import log
 
+pytestmark = pytest.mark.races
+
 AMOUNT = {"amount": "5000", "payee": "Landlord"}
 PAID = [("Landlord", Decimal(5000))]
 REQUEST = """
 import json
 from django.test import Client
-
-pytestmark = pytest.mark.races
 client = Client(SERVER_NAME="localhost")
 client.cookies["sessionid"] = {session!r}
 getattr(client, {method!r})({path!r}, **{arguments!r})
