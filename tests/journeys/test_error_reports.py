@@ -1,4 +1,4 @@
-"""Whatever breaks, wherever: neither the debug page nor the error mail shows a secret, a token or a person (T65 A38)."""
+"""Whatever breaks: neither the debug page nor the error mail shows a secret, a token or a person (T65 A38)."""
 
 from __future__ import annotations
 
