@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 import time_machine
@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from django_authsignal.claims import Claim
-from django_authsignal.models import ActionEvent, Status, TrackedAction
+from django_authsignal.models import ActionEvent, DailyFigure, Status, TrackedAction, WebhookEvent
 from django_authsignal.statuses import LIVE, UNFINISHED
 
 from .gated import broken_database
@@ -403,3 +403,9 @@ def gated_row(bank, alice_client):
 def test_live_states_can_still_be_spent_and_unfinished_ones_can_still_end():
     assert set(LIVE) == {Status.PENDING, Status.APPROVED}
     assert set(UNFINISHED) == {Status.CREATED, *LIVE}
+
+
+def test_rows_that_are_no_actions_say_what_they_are():
+    assert str(WebhookEvent(type="action.log_created", event_id="e-1")) == "action.log_created e-1"
+    assert str(DailyFigure(day=date(2026, 1, 5), name="outcome", label="allowed")) == "2026-01-05 outcome allowed"
+    assert str(DailyFigure(day=date(2026, 1, 5), name="outages")) == "2026-01-05 outages"

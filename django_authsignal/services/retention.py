@@ -115,17 +115,14 @@ def _delete_actions(old: TrackedActionQuerySet, keys: list[Any]) -> tuple[int, i
     """Delete those of *keys* that are *old*; how many actions and events that were."""
     rows = old.filter(pk__in=keys)
     with transaction.atomic(using=old.db, durable=True):
-        if connections[old.db].features.has_select_for_update_skip_locked:
-            # What somebody else holds waits for the next run: who never waits can be part of no deadlock.
-            ours = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True))
-            if not ours:
-                return 0, 0
-            rows = old.filter(pk__in=ours)
+        # What somebody else holds waits for the next run: who never waits can be part of no deadlock. SQLite, which
+        # locks no rows, reads them only.
+        rows = old.filter(pk__in=list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)))
         events, _ = ActionEvent.objects.using(old.db).filter(action__in=rows).delete()
         if _is_pointed_at():
             return rows.delete()[1].get(TrackedAction._meta.label, 0), events
         # Django's own delete() would read the rows first, and then delete by key alone.
-        return rows._raw_delete(old.db), events
+        return rows._raw_delete(old.db) or 0, events
 
 
 def _delete_webhooks(database: str, before: datetime, keys: list[Any]) -> int:
@@ -148,19 +145,19 @@ class _Pace:
 
     def keep(self, database: str, delete: Callable[..., Any], *args: Any) -> Any:
         """The result of deleting one batch, tried again a few times when the database is locked or gone."""
-        for wait in (*RETRY_SECONDS, None):
-            started = time.perf_counter()
+        for wait in RETRY_SECONDS:
             try:
-                result = delete(*args)
-                break
+                return self._once(database, delete, *args)
             except OperationalError:
-                if wait is None:
-                    raise
                 connections[database].close_if_unusable_or_obsolete()
                 time.sleep(wait)
+        return self._once(database, delete, *args)
+
+    def _once(self, database: str, delete: Callable[..., Any], *args: Any) -> Any:
+        started = time.perf_counter()
+        result = delete(*args)
         self._adapt(time.perf_counter() - started)
-        if not connections[database].features.has_select_for_update:
-            time.sleep(PAUSE_SECONDS)
+        time.sleep(0 if connections[database].features.has_select_for_update else PAUSE_SECONDS)
         return result
 
     def _adapt(self, took: float) -> None:

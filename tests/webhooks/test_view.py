@@ -126,7 +126,7 @@ def test_body_of_the_greatest_size_is_read_and_a_longer_one_is_not(db, statement
     assert (post(longest + b" ").status_code, statements) == (413, [])
 
 
-def test_body_without_a_signature_is_not_even_read():
+def test_body_without_a_signature_is_not_even_read(db):  # a server looks after its connections with each request
     class Untouched(io.BytesIO):
         def read(self, *args):
             raise AssertionError("read")
@@ -141,13 +141,13 @@ class Broken(io.BytesIO):
 
 
 @pytest.mark.parametrize("stream", [Broken(), io.BytesIO(b'{"id": "half')], ids=["gone", "short"])
-def test_body_that_ends_early_is_refused(stream):  # T55; without the database fixture
+def test_body_that_ends_early_is_refused(db, stream):  # T55
     body = encoded(event("x", {}))
     response, _ = wsgi(stream, CONTENT_LENGTH=str(len(body)), HTTP_X_SIGNATURE_V2=signed(body))
     assert response.startswith("400")
 
 
-def test_chunked_body_under_wsgi_is_refused_as_django_sees_none_of_it():
+def test_chunked_body_under_wsgi_is_refused_as_django_sees_none_of_it(db):
     """WSGI promises a length only; servers and proxies that keep chunks need ASGI, which has no such limit."""
     body = encoded(event("x", {}))
     chunked = {"HTTP_TRANSFER_ENCODING": "chunked", "HTTP_X_SIGNATURE_V2": signed(body)}
