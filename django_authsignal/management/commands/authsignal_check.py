@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from django_authsignal.management import command
 from django_authsignal.management.checking import (
     Outcome,
     Step,
@@ -34,13 +35,11 @@ exit codes (the first step that failed decides):
 """
 
 
-class Command(BaseCommand):
+class Command(command.Command):
     help = "Check settings, secret, region, clock and, with --webhook-url, the webhook receiver. For deploy scripts."
     requires_system_checks = ()  # one of the steps runs them, and says what to do
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        return super().create_parser(prog_name, subcommand, epilog=EXIT_CODES, **kwargs)
+    epilog = EXIT_CODES
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(

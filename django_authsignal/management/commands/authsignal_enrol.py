@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from django_authsignal.client import AuthsignalError, Unauthorized, Unavailable
+from django_authsignal.management import command
 from django_authsignal.management.bulk_enrolment import Bulk, Options
 from django_authsignal.management.database import explained
 from django_authsignal.management.enrolment_lines import CHANNELS
@@ -41,12 +42,10 @@ exit codes:
 """
 
 
-class Command(BaseCommand):
+class Command(command.Command):
     help = "Enrol verified phone numbers of users at Authsignal. Running it again changes nothing."
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        return super().create_parser(prog_name, subcommand, epilog=EPILOG, **kwargs)
+    epilog = EPILOG
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         add = parser.add_argument

@@ -9,9 +9,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, no_translations
+from django.core.management.base import no_translations
 from django.utils import timezone
 
+from django_authsignal.management import command
 from django_authsignal.management.database import explained
 from django_authsignal.management.explaining import Explanation, Rule, explain, stamp
 from django_authsignal.management.service import Service
@@ -33,12 +34,10 @@ exit codes:
 """
 
 
-class Command(BaseCommand):
+class Command(command.Command):
     help = "Explain why a person was challenged or refused: decision, rules, timeline, and what the user can do next."
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        return super().create_parser(prog_name, subcommand, epilog=EXIT_CODES, **kwargs)
+    epilog = EXIT_CODES
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("user", nargs="?", metavar="USER", help="user name, or primary key")

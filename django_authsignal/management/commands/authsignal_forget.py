@@ -6,9 +6,10 @@ import argparse
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from django_authsignal.client import AuthsignalError, Unauthorized, Unavailable
+from django_authsignal.management import command
 from django_authsignal.management.database import explained
 from django_authsignal.management.exits import Exit
 from django_authsignal.management.people import find_person
@@ -28,15 +29,13 @@ exit codes:
 STOPPED = "Unfinished actions under this id are ended; nothing else of it is erased here yet."
 
 
-class Command(BaseCommand):
+class Command(command.Command):
     help = (
         "Erase a person: delete the user and all actions at Authsignal, then take the person out of the history here. "
         "The Django account stays. Running it again is safe."
     )
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        return super().create_parser(prog_name, subcommand, epilog=EXIT_CODES, **kwargs)
+    epilog = EXIT_CODES
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         person = parser.add_mutually_exclusive_group(required=True)

@@ -10,10 +10,11 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error
 
 from django_authsignal.conf import app_settings
+from django_authsignal.management import command
 from django_authsignal.management.database import problem
 from django_authsignal.management.exits import Exit
 from django_authsignal.management.progress import progress
@@ -29,15 +30,13 @@ exit codes:
 """
 
 
-class Command(BaseCommand):
+class Command(command.Command):
     help = (
         "Delete tracked actions and received webhooks that are older than AUTHSIGNAL_RETENTION_DAYS. Actions that can "
         "still be used are never touched, and the figures per day stay. Safe beside live traffic and beside itself."
     )
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        return super().create_parser(prog_name, subcommand, epilog=EXIT_CODES, **kwargs)
+    epilog = EXIT_CODES
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(

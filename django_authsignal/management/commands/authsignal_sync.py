@@ -10,11 +10,11 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error
 
 from django_authsignal.client import Unauthorized, Unavailable
-from django_authsignal.management import database
+from django_authsignal.management import command, database
 from django_authsignal.management.exits import Exit
 from django_authsignal.management.people import find_person
 from django_authsignal.management.progress import progress
@@ -47,16 +47,14 @@ COUNTS = {
 }
 
 
-class Command(BaseCommand):
+class Command(command.Command):
     help = (
         "Ask Authsignal about unfinished actions and those of the last hours; end what a crash or a closed browser "
         "left open, record what changed, note where the two contradict each other, and compute the dashboard's figures."
         " Nothing is ever granted. Safe beside live traffic and beside itself; a second run changes nothing."
     )
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        return super().create_parser(prog_name, subcommand, epilog=EXIT_CODES, **kwargs)
+    epilog = EXIT_CODES
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
