@@ -28,7 +28,8 @@ from django_authsignal.admin import showing
 from django_authsignal.client import AuthsignalError, Rejected, Unauthorized, Unavailable
 from django_authsignal.conf import app_settings
 from django_authsignal.models import TrackedAction
-from django_authsignal.services.refreshing import is_ours, refresh
+from django_authsignal.services.refreshing import refresh
+from django_authsignal.services.reports import is_ours
 from django_authsignal.services.unblocking import Result, lift, obstacle
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from django_authsignal.attributes import printable
 from django_authsignal.client import Action, State
 from django_authsignal.management.service import Service
 from django_authsignal.models import ActionEvent, TrackedAction
-from django_authsignal.services.refreshing import is_ours
+from django_authsignal.services.reports import is_ours
 from django_authsignal.statuses import HARMLESS, Status
 
 __all__ = ["Explanation", "Rule", "explain", "stamp"]

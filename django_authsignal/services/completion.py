@@ -20,6 +20,7 @@ from django_authsignal.conf import app_settings
 from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.services import asking
 from django_authsignal.services.question import is_signed_in
+from django_authsignal.services.reports import is_ours
 from django_authsignal.statuses import SKEW, Status
 
 __all__ = ["Completion", "Result", "complete", "status", "status_capability", "validate"]
@@ -74,11 +75,10 @@ def complete(request: HttpRequest, key: uuid.UUID, token: str) -> Completion:
 def _complete(request: HttpRequest, row: TrackedAction, token: str) -> Completion:
     if row.status in (Status.APPROVED, Status.SPENT):
         return Completion(Result.APPROVED, row.return_path)
-    ours = (row.environment, row.tenant) == (connection.environment(), app_settings.TENANT_ID)
     same_login = row.auth_hash in sessions.auth_hashes(request.user)
     if row.status == Status.REFUSED:
         return Completion(Result.REFUSED)
-    if row.status != Status.PENDING or not row.is_fresh(timezone.now()) or not ours or not same_login:
+    if row.status != Status.PENDING or not row.is_fresh(timezone.now()) or not is_ours(row) or not same_login:
         return Completion(Result.EXPIRED)
     result = validate(row, token) if token else Result.PENDING
     if result is Result.PENDING:

@@ -10,19 +10,13 @@ from django.utils import timezone
 
 from django_authsignal import connection
 from django_authsignal.client import State
-from django_authsignal.conf import app_settings
 from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.querysets import committed
 from django_authsignal.services.reports import Report, take
 
-__all__ = ["is_ours", "refresh"]
+__all__ = ["refresh"]
 
 logger = logging.getLogger("django_authsignal")
-
-
-def is_ours(row: TrackedAction) -> bool:
-    """Whether the service that this process speaks to is the one that *row* was tracked with (T48)."""
-    return (row.environment, row.tenant) == (connection.environment(), app_settings.TENANT_ID)
 
 
 def refresh(row: TrackedAction, operator: Any) -> State:

@@ -26,7 +26,7 @@ from django_authsignal.statuses import HARMLESS, SKEW, Status, Word
 if TYPE_CHECKING:
     from django.db.models import Field
 
-__all__ = ["LIFT", "Effect", "Report", "rows_of", "take"]
+__all__ = ["LIFT", "Effect", "Report", "is_ours", "rows_of", "take"]
 
 STATE_LIMIT = 32
 LIFT = "lift"
@@ -63,6 +63,11 @@ class Report:
         action = event.text("actionCode") or event.text("action")
         at = event.moment("stateUpdatedAt") or event.time
         return cls(event.text("userId"), action, key, event.text("state"), at)
+
+
+def is_ours(row: TrackedAction) -> bool:
+    """Whether the service that this process speaks to is the one that *row* was tracked with (T48)."""
+    return (row.environment, row.tenant) == (connection.environment(), app_settings.TENANT_ID)
 
 
 def rows_of(authsignal_user_id: str, action: str, key: uuid.UUID) -> TrackedActionQuerySet:

@@ -22,8 +22,7 @@ from django_authsignal.client import Action, AuthsignalError, State, Tracked, Un
 from django_authsignal.conf import app_settings
 from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.services import asking
-from django_authsignal.services.refreshing import is_ours
-from django_authsignal.services.reports import LIFT
+from django_authsignal.services.reports import LIFT, is_ours
 from django_authsignal.statuses import LIVE, SKEW, Status
 
 __all__ = ["Lift", "Result", "lift", "obstacle"]
