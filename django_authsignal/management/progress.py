@@ -14,11 +14,15 @@ LINE_SECONDS = 10.0
 
 
 @contextmanager
-def progress(total: int | None, label: str, stream: Any) -> Iterator[Callable[[int], None]]:
+def progress(total: int | None, label: str, stream: Any | None) -> Iterator[Callable[[int], None]]:
     """Yield a function that is told how many more are done; *total* is None where that would cost a count.
 
-    It draws a bar on *stream* where that is a terminal and tqdm is installed, and else writes a line now and then.
+    It draws a bar on *stream* where that is a terminal and tqdm is installed, and else writes a line now and then;
+    without a *stream* it shows nothing.
     """
+    if stream is None:
+        yield lambda more: None
+        return
     try:
         tqdm = import_module("tqdm").tqdm if stream.isatty() else None
     except ImportError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -60,7 +59,7 @@ class Command(command.Command):
             so_far = pruned
 
         try:
-            with progress(None, "Rows", self.stderr) if verbosity else nullcontext(ignore) as tick:
+            with progress(None, "Rows", self.stderr if verbosity else None) as tick:
                 prune(age, batch, dry_run=dry_run, progress=note)
         except KeyboardInterrupt as error:
             raise CommandError(f"Interrupted. {told(so_far, dry_run=dry_run)}", returncode=Exit.INTERRUPTED) from error
@@ -69,10 +68,6 @@ class Command(command.Command):
             raise CommandError(f"{told(so_far, dry_run=dry_run)} {then}", returncode=then.returncode) from error
         if json or verbosity:
             self.stdout.write(as_json(so_far, age, dry_run=dry_run) if json else told(so_far, dry_run=dry_run))
-
-
-def ignore(rows: int) -> None:
-    """Show no progress."""
 
 
 def whole_number(text: str) -> int:
