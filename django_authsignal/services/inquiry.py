@@ -63,45 +63,49 @@ Waiting = deque[tuple[Rows, Future[list[Answer] | None]]]
 
 @dataclass
 class Inquiry:
-    """Asks about rows. *workers* is how many calls may be under way at once."""
+    """Asks about rows. *workers* is how many calls may be under way at once; *stop*, once set, lets no other begin."""
 
     client: Client
     workers: int = 4
-    _stop: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event = field(default_factory=threading.Event)
 
     def answers(self, groups: Iterable[Rows]) -> Generator[tuple[Rows, list[Answer] | None]]:
         """Each of *groups* with an answer for each of its rows, in their order; None: the service cannot answer now.
 
-        *groups* is read only as far as there is room for. Raises Unauthorized. To close this, or an exception in the
-        caller's thread, ends it within the time that one call may take.
+        *groups* is read only as far as there is room for. Raises Unauthorized. To set *stop*, to close this, or an
+        exception in the caller's thread, ends it within the time that one call may take.
         """
         pool = ThreadPoolExecutor(self.workers, thread_name_prefix="authsignal-sync")
         waiting: Waiting = deque()
         try:
             for rows in groups:
+                if self.stop.is_set():
+                    break
                 waiting.append((rows, pool.submit(self._patiently, rows)))
                 if len(waiting) >= self.workers * AHEAD:
                     yield _first_of(waiting)
             while waiting:
                 yield _first_of(waiting)
+        except BaseException:
+            self.stop.set()  # or the pool would first wait out its pauses
+            raise
         finally:
-            self._stop.set()
             pool.shutdown(cancel_futures=True)
 
     def _patiently(self, rows: Rows, *, may_pause: bool = True) -> list[Answer] | None:
         """Ask, and once more after the pause that the service asks for."""
-        if self._stop.is_set():
+        if self.stop.is_set():
             return None
         try:
             return list(self._ask(rows))
         except Unauthorized:
-            self._stop.set()  # every other call would fail the same way
+            self.stop.set()  # every other call would fail the same way
             raise
         except Unavailable as error:
             pause = error.retry_after
         if pause is None or not may_pause:
             return None
-        self._stop.wait(min(pause, LONGEST_PAUSE))
+        self.stop.wait(min(pause, LONGEST_PAUSE))
         return self._patiently(rows, may_pause=False)
 
     def _ask(self, rows: Rows) -> Iterator[Answer]:
@@ -113,7 +117,7 @@ class Inquiry:
         for row in rows:
             if entry := listed.get((row.action, str(row.idempotency_key))):
                 yield _word(entry, str(entry.state or entry.get("state", "")), row)
-            elif self._stop.is_set() or not (row.status in UNFINISHED or row.answered_at):
+            elif self.stop.is_set() or not (row.status in UNFINISHED or row.answered_at):
                 yield Gap.UNASKED
             else:
                 yield self._looked_up(row)

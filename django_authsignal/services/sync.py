@@ -9,6 +9,7 @@ live traffic.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -120,17 +121,22 @@ def reconcile(
     *,
     workers: int = 4,
     tick: Callable[[int], object] = lambda rows: None,
+    stop: threading.Event | None = None,
 ) -> Summary:
     """Reconcile the rows of *span* with at most *workers* calls at once.
 
-    *summary* counts along, at most one row behind whatever ends this; *tick* is told how many more rows are done.
+    *summary* counts along, at most one row behind whatever ends this; *tick* is told how many more rows are done. Once
+    *stop* is set, only what is under way is finished.
     Raises Unauthorized at once, Unavailable when the service does not answer call after call, and ``django.db.Error``.
     """
     summary = summary or Summary()
-    inquiry = Inquiry(connection.get_client(), workers)
+    stop = stop or threading.Event()
+    inquiry = Inquiry(connection.get_client(), workers, stop)
     in_a_row = 0
     with closing(inquiry.answers(span.groups())) as asked:
         for rows, answers in asked:
+            if answers is None and stop.is_set():
+                continue  # nobody asked
             summary.rows += len(rows)
             if answers is None:
                 in_a_row += 1

@@ -15,6 +15,7 @@ from django.db import Error
 from django_authsignal.client import Unauthorized, Unavailable
 from django_authsignal.management import command, database
 from django_authsignal.management.exits import Exit
+from django_authsignal.management.interrupts import stop_on_interrupt
 from django_authsignal.management.people import find_person
 from django_authsignal.management.progress import progress
 from django_authsignal.management.service import sandbox_hint
@@ -101,10 +102,12 @@ class Command(command.Command):
         try:
             # Nothing is counted for a bar that nobody sees.
             total, stream = (span.count(), self.stderr) if verbosity else (None, None)
-            with progress(total, "Rows", stream) as tick:
-                reconcile(span, summary, workers=workers, tick=tick)
+            with stop_on_interrupt() as stop, progress(total, "Rows", stream) as tick:
+                reconcile(span, summary, workers=workers, tick=tick, stop=stop)
         except (Unauthorized, Unavailable) as error:
             return told(error)
+        if stop.is_set():
+            raise KeyboardInterrupt
         return remaining(summary, fail_on_drift=fail_on_drift)
 
 
