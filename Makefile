@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. Both need Python 3.11 or newer and make, nothing else.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test prove lint clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,6 +19,7 @@ FULLY_COVERED := $(subst $(EMPTY) $(EMPTY),$(COMMA),$(addprefix */django_authsig
 help:
 	@echo "make demo   run the example bank and the sandbox (PORT=8000 SANDBOX_PORT=8001)"
 	@echo "make test   run all tests (SQLite, then PostgreSQL), then the linters"
+	@echo "make prove  run the races, crashes, faults, state machine and fuzz at full length, and print their figures"
 	@echo "make lint   run the linters only"
 	@echo "make clean  remove the virtual environment, caches and the demo's database"
 
@@ -30,6 +31,9 @@ test: $(VENV)/.test
 	AUTHSIGNAL_TEST_DATABASE=postgresql $(BIN)/python -m pytest -rfEs $(PARALLEL) -m "not browser"
 	$(BIN)/coverage report --skip-covered --fail-under=100 --include='$(FULLY_COVERED)'
 	@$(MAKE) --no-print-directory lint
+
+prove: $(VENV)/.test
+	@$(BIN)/python -m tests.prove $(PROOFS)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -21,10 +20,11 @@ from django_authsignal import signals
 from django_authsignal.client.signature import HEADER
 from django_authsignal.models import WebhookEvent
 from django_authsignal.webhook import BODY_LIMIT, webhook
+from tests.rig.proofs import often
 
 from .events import PATH, batch, encoded, event, log, post, signed
 
-FLOOD = 10_000 if "AUTHSIGNAL_TEST_LONG" in os.environ else 500
+FLOOD = often(500, 10_000)
 
 
 def test_it_is_where_the_urls_say():

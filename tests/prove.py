@@ -1,0 +1,107 @@
+"""``make prove``: every heavy proof at its long setting, and a table of what they counted, as Markdown.
+
+``python -m tests.prove faults races`` runs only some. Exits with 1 when a proof fails or stays below its figure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import django
+
+DATABASES = ("sqlite", "postgresql")
+# Each proof: the tests that make it, on which databases, and the least that its figures must come to.
+PROOFS = {
+    "faults": ("tests/faults", DATABASES),
+    "races": ("tests/races", DATABASES),
+    "crashes": ("tests/crashes", DATABASES),
+    "machine": ("tests/machine", DATABASES),
+    "webhooks": ("tests/webhooks/test_fuzz.py tests/webhooks/test_view.py", ("sqlite",)),
+}
+AT_LEAST = {
+    "faults": {"cells": 200},
+    "races": {"rounds": 600},
+    "crashes": {"kills": 250},
+    "machine": {"steps": 20_000},
+    "webhooks": {"inputs": 100_000},
+}
+Figures = dict[tuple[str, str], Counter[str]]
+
+
+def run(proof: str, folder: str) -> float:
+    """Run *proof*, its figures going to *folder*. Returns the seconds it took; exits when it fails."""
+    tests, databases = PROOFS[proof]
+    started = time.monotonic()
+    for database in databases:
+        sys.stderr.write(f"{proof} on {database} …\n")
+        environment = {
+            "AUTHSIGNAL_TEST_LONG": "1",
+            "AUTHSIGNAL_TEST_REQUIRE_ALL": "1",
+            "AUTHSIGNAL_TEST_DATABASE": database,
+            "AUTHSIGNAL_PROOFS": folder,
+        }
+        command = [sys.executable, "-m", "pytest", "-q", *tests.split()]
+        # The table alone is for standard output.
+        done = subprocess.run(command, env=os.environ | environment, stdout=sys.stderr, check=False)
+        if done.returncode:
+            sys.exit(f"{proof} failed on {database}: nothing is proved.")
+    return time.monotonic() - started
+
+
+def counted(folder: str) -> Figures:
+    """The sums of all figures, by proof and part."""
+    figures: Figures = defaultdict(Counter)
+    for file in sorted(Path(folder).glob("*.jsonl")):
+        for line in map(json.loads, file.read_text().splitlines()):
+            figures[line["proof"], line["part"]].update(line["figures"])
+    return figures
+
+
+def too_few(proof: str, figures: Figures) -> list[str]:
+    """Which of *proof*'s figures stay below what is promised."""
+    total = sum((counts for (name, _), counts in figures.items() if name == proof), Counter[str]())
+    return [
+        f"{proof}: {total[name]} {name} < {least}" for name, least in AT_LEAST[proof].items() if total[name] < least
+    ]
+
+
+def table(figures: Figures, seconds: dict[str, float]) -> str:
+    lines = ["| Proof | Part | Figures |", "|---|---|---|"]
+    for (proof, part), counts in sorted(figures.items()):
+        told = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items())
+        lines.append(f"| {proof} | {part} | {told} |")
+    spent = ", ".join(f"{proof} {took / 60:.1f}" for proof, took in seconds.items())
+    return "\n".join([*lines, "", f"Minutes: {spent}."])
+
+
+def versions() -> str:
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, Django {django.get_version()}, "
+        f"SQLite {sqlite3.sqlite_version}, {os.cpu_count()} cores"
+    )
+
+
+def main() -> None:
+    wanted = sys.argv[1:] or list(PROOFS)
+    if unknown := set(wanted) - set(PROOFS):
+        sys.exit(f"No proof is called {', '.join(sorted(unknown))}; there are {', '.join(PROOFS)}.")
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = {proof: run(proof, folder) for proof in wanted}
+        figures = counted(folder)
+    sys.stdout.write(f"{versions()}\n\n{table(figures, seconds)}\n")
+    if problems := [problem for proof in wanted for problem in too_few(proof, figures)]:
+        sys.exit("\n".join(["", *problems]))
+
+
+if __name__ == "__main__":
+    main()
