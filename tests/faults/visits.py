@@ -1,0 +1,107 @@
+"""One customer's journey, up to the step in which something fails, and to its end afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connections
+from django.test import AsyncClient, Client
+
+from django_authsignal.client.signature import HEADER
+from django_authsignal.models import TrackedAction
+from tests.doors.steps import answered
+from tests.journeys import views
+from tests.webhooks.events import PATH, encoded, log, signed
+
+SITES = ("track", "return", "spend", "webhook", "enrol")
+DOORS = ("sync", "async")
+VIEWS = {"sync": "/act/", "async": "/async/"}  # of tests/journeys/urls.py
+TRIES = 5
+
+
+class Visit:
+    """A customer before a view, sync or async, whose effects are counted outside any database.
+
+    `answer = visit.at("spend")()` is the answer to the request that spends an approval, all before it having gone well.
+    """
+
+    def __init__(self, kit: Any, user: Any, door: str) -> None:
+        self.kit, self.user, self.path = kit, user, VIEWS[door]
+        self.client = (Client if door == "sync" else AsyncClient)(raise_request_exception=False)
+        self.client.force_login(user)
+        self.kit.challenge("act")
+        views.DONE.clear()
+
+    @property
+    def effects(self) -> int:
+        return len(views.DONE)
+
+    @property
+    def rows(self) -> list[str]:
+        """Where every action of the customer's stands, oldest first."""
+        rows = TrackedAction.objects.filter(user_id=self.user.pk).order_by("pk")
+        return list(rows.values_list("status", flat=True))
+
+    @property
+    def calls(self) -> int:
+        """How many requests have reached the service."""
+        return len(self.kit.requests)
+
+    def at(self, site: str) -> Callable[[], Any]:
+        """Go to where the request of *site* is the next one; how to send it."""
+        if site == "track":
+            return self.submit
+        if site == "enrol":
+            self.kit.unenrolled(self.user)
+            return self.enrol
+        assert self.submit().status_code == 403
+        row = TrackedAction.objects.get(user_id=self.user.pk)
+        if site == "webhook":
+            event = log(row, "BLOCK")
+            return lambda: self.hear(event)
+        back = self.passed(row)
+        if site == "return":
+            return lambda: self.send("get", back)
+        self.send("get", back)
+        assert self.rows == ["approved"]
+        return self.submit
+
+    def submit(self, key: Any = None) -> Any:
+        """The request that needs an approval; *key* names the row, as a script does that sends again."""
+        headers = {"Authsignal-Step-Up": str(key)} if key else {}
+        return self.send("post", self.path, {"amount": "5"}, headers=headers)
+
+    def enrol(self) -> Any:
+        return self.send("post", "/step-up/enrol/", {})
+
+    def hear(self, event: Any) -> Any:
+        """The service's webhook comes in."""
+        body = encoded(event)
+        headers = {HEADER: signed(body)}
+        return self.send("post", PATH, body, content_type="application/json", headers=headers)
+
+    def passed(self, row: TrackedAction) -> str:
+        """The challenge of *row* is passed on the hosted page; the path that its user comes back on."""
+        store = self.kit.store
+        action = store.action(row.authsignal_user_id, row.action, str(row.idempotency_key))
+        action = store.update_action(action, state="CHALLENGE_SUCCEEDED", method="SMS")
+        return f"/step-up/return/{action.key}/?token={store.token(action)}"
+
+    def send(self, verb: str, *args: Any, **kwargs: Any) -> Any:
+        """Send a request as if it were the next one of a server's worker."""
+        for connection in connections.all(initialized_only=True):
+            connection.close_if_unusable_or_obsolete()
+        return answered(self.client, verb, *args, **kwargs)
+
+    def finish(self) -> None:
+        """Whatever has happened, try until the view has run once more: by one approval, which then is used up."""
+        self.kit.enrol(self.user)
+        before = self.effects
+        for _ in range(TRIES):
+            if self.submit().status_code == 200:
+                break
+            for row in TrackedAction.objects.filter(user_id=self.user.pk, status="pending"):
+                self.send("get", self.passed(row))
+        assert self.effects == before + 1
+        assert (self.submit().status_code, self.effects) == (403, before + 1)
