@@ -15,6 +15,7 @@ from django.core.validators import validate_email
 from django.http import HttpRequest
 from django.utils.translation import get_language
 
+from django_authsignal.client.sealed import Members
 from django_authsignal.conf import app_settings
 
 __all__ = ["authsignal_user_id", "client_ip", "printable", "track_attributes"]
@@ -86,9 +87,10 @@ def _checked(extra: Any) -> dict[str, Any]:
     """The project's own attributes; an e-mail or phone number that the service would refuse is left out (T41)."""
     if not isinstance(extra, Mapping):
         raise ImproperlyConfigured("AUTHSIGNAL_ATTRIBUTES must return a mapping in the wire's names.")
+    extra = Members(extra)
     if reserved := NOT_THE_PROJECTS.intersection(extra):
         raise ImproperlyConfigured(f"AUTHSIGNAL_ATTRIBUTES may not set {', '.join(sorted(reserved))}.")
-    told = {name: str(value) if name in ("email", "phoneNumber") else value for name, value in extra.items()}
+    told = Members((name, str(value) if name in ("email", "phoneNumber") else value) for name, value in extra.items())
     if not _is_email(told.get("email")):
         told.pop("email", None)
     if not E164.fullmatch(told.get("phoneNumber", "")):

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 from .errors import UnexpectedAnswer
+from .sealed import sealed
 
 __all__ = ["Answer", "Reader", "State", "moment_of"]
 
@@ -132,7 +133,7 @@ class Answer(Mapping[str, Any]):
     wire: dict[str, Any] = field(repr=False)
 
     def __getitem__(self, name: str) -> Any:
-        return self.wire[name]
+        return sealed(self.wire[name])  # error reporters look into mappings
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.wire)

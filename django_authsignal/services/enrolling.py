@@ -125,9 +125,10 @@ class _Run(Generic[N]):
         return None
 
     def _ask(self, number: N) -> Result[N]:
-        user_id, phone, method = number.authsignal_user_id, number.phone_number, number.verification_method
+        user_id, method = number.authsignal_user_id, number.verification_method
         try:
-            is_new = add_phone(self._client, user_id, phone, method, dry_run=self._dry_run)
+            # The number is in no variable: tracebacks show those.
+            is_new = add_phone(self._client, user_id, number.phone_number, method, dry_run=self._dry_run)
         except (Rejected, UnexpectedAnswer) as error:
             return Result(number, Outcome.REFUSED, str(error))
         return Result(number, Outcome.ENROLLED if is_new else Outcome.ALREADY)

@@ -16,7 +16,7 @@ from django.urls import reverse
 
 from django_authsignal import attributes, connection, sessions, signals
 from django_authsignal.client import AuthsignalError, Client, State, Tracked
-from django_authsignal.client.sealed import Payload
+from django_authsignal.client.sealed import Payload, Sealed
 from django_authsignal.conf import app_settings
 from django_authsignal.models import TrackedAction
 from django_authsignal.policy import StepUpPolicy
@@ -155,6 +155,7 @@ def enrol_phone(user: Any, phone_number: str, verification_method: str, *, dry_r
 
     Raises AuthsignalError when the service cannot be asked or refuses.
     """
+    phone_number = Sealed(phone_number)
     user_id = attributes.authsignal_user_id(user)
     is_new = add_phone(connection.get_client(), user_id, phone_number, verification_method, dry_run=dry_run)
     if is_new and not dry_run:
@@ -164,6 +165,7 @@ def enrol_phone(user: Any, phone_number: str, verification_method: str, *, dry_r
 
 def add_phone(client: Client, user_id: str, phone_number: str, verification_method: str, *, dry_run: bool) -> bool:
     """What ``enrol_phone()`` asks of the service, and nothing of the database: for threads."""
+    phone_number = Sealed(phone_number)  # what the client raises passes through here
     for authenticator in client.get_authenticators(user_id):
         if (authenticator.verification_method, authenticator.phone_number) == (verification_method, phone_number):
             return False
