@@ -51,8 +51,8 @@ class Fault:
 class Link:
     """One client's connection and ours to the upstream."""
 
-    def __init__(self, proxy: Proxy, client: Any, upstream: Any) -> None:
-        self._proxy = proxy
+    def __init__(self, proxy: Proxy, client: Any, upstream: Any, sent: bytearray) -> None:
+        self._proxy, self._sent = proxy, sent
         (self._from_client, self._to_client), (self._from_upstream, self._to_upstream) = client, upstream
         self._fault: Fault | None = None
         self._fresh, self._waited, self._passed = True, False, 0  # a new exchange; latency served; answer's bytes
@@ -73,6 +73,7 @@ class Link:
     async def _pump_up(self) -> None:
         with suppress(OSError):
             while data := await self._from_client.read(65536):
+                self._sent += data
                 self._meet("up", data)
                 if self._fault and self._fault.at_once:
                     await self._end(self._fault.end)
@@ -160,7 +161,8 @@ class Proxy:
         """What meets every exchange for which nothing is planned."""
         self.struck: list[Fault] = []
         """The faults that were met, in this order."""
-        self.connections = 0
+        self.sent: list[bytearray] = []
+        """What each client has sent, one entry a connection."""
         # Bound as well, but never listening: so the port stays ours while the proxy is down.
         self._place = socket.socket()
         self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -222,13 +224,13 @@ class Proxy:
         return fault
 
     async def _serve(self, *client: Any) -> None:
-        self.connections += 1
+        self.sent.append(sent := bytearray())
         try:
             upstream = await self._reach()
         except OSError:  # it is gone: its clients find out the hard way
             client[1].transport.abort()
             return
-        link = Link(self, client, upstream)
+        link = Link(self, client, upstream, sent)
         self._links.add(link)
         try:
             await link.run()
