@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import logout
 from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
@@ -33,11 +34,14 @@ __all__ = [
     "record_sign_in",
     "remember_hosted_url",
     "sign_in_outcome",
+    "sign_out_for_now",
 ]
 
 SESSION_KEY = "_authsignal"
 HOSTED_URLS = 5
 """How many pending challenges' URLs one session remembers: as many as a user may have open."""
+SIGNING_IN_AGAIN = 600
+"""How long the login page may take, in seconds, for somebody who has to sign in once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +82,30 @@ def auth_hashes(user: Any) -> tuple[str, ...]:
 
 def record_login(request: HttpRequest, user: Any) -> None:
     """Give the session a fresh nonce and note when *user* signed in. Called on ``user_logged_in``."""
+    _go_on_with_csrf_token(request, user)
     facts = {"nonce": secrets.token_urlsafe(32)}
     now = int(time.time())
     facts["login"] = f"{now} {_sign(user, facts['nonce'], 'login', [now])[0]}"
     session_of(request)[SESSION_KEY] = facts
+
+
+def sign_out_for_now(request: HttpRequest) -> None:
+    """Log out a user who has to sign in once more before going on.
+
+    Django gives every login a new CSRF token, and a form that waits in another tab could not be sent any more. So when
+    this very user signs in again, here and soon, the token stays.
+    """
+    user, token, now = request.user, request.META.get("CSRF_COOKIE", ""), int(time.time())
+    signature = _sign(user, token, "csrf", [now])[0]
+    logout(request)
+    session_of(request)[SESSION_KEY] = {"csrf": [token, now, signature]}
+
+
+def _go_on_with_csrf_token(request: HttpRequest, user: Any) -> None:
+    token, issued, signature = _facts(request).get("csrf", ["", 0, ""])
+    in_time = 0 <= time.time() - issued <= SIGNING_IN_AGAIN
+    if token and in_time and _matches(signature, _sign(user, token, "csrf", [issued])):
+        request.META["CSRF_COOKIE"] = token  # where Django's login() has just put a new one
 
 
 def has_recent_login(request: HttpRequest, seconds: int) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -103,6 +105,80 @@ def test_sign_in_again_signs_out_and_comes_back(bank, client, clock):  # T12
     again = client.post("/step-up/enrol/", {"action": "reauthenticate"})
     assert again["Location"] == "/sign-in/?next=/step-up/enrol/"
     assert "_auth_user_id" not in client.session
+
+
+@pytest.fixture
+def waiting(bank, carol, clock):
+    """A browser with CSRF protection in which carol signed in long ago; `.token` is that of a form which waits."""
+    browser = Client(enforce_csrf_checks=True)
+    sign_in(browser, "carol")
+    browser.token = token_in(browser.get("/transfer/"))
+    clock.shift(301)
+    return browser
+
+
+def token_in(page):
+    return re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.content.decode())[1]
+
+
+def sign_in(browser, name):
+    token = token_in(browser.get("/sign-in/"))
+    browser.post("/sign-in/", {"username": name, "password": name, "csrfmiddlewaretoken": token})
+
+
+def leave(browser):
+    token = token_in(browser.get("/step-up/enrol/"))
+    browser.post("/step-up/enrol/", {"action": "reauthenticate", "csrfmiddlewaretoken": token})
+    assert "_auth_user_id" not in browser.session
+
+
+def pays(bank, browser):
+    """Whether the form that waits still reaches the gate."""
+    response = bank.transfer(browser, csrfmiddlewaretoken=browser.token)
+    return hasattr(response, "step_up")
+
+
+def test_form_that_waits_goes_on_after_signing_in_again(bank, waiting):
+    leave(waiting)
+    sign_in(waiting, "carol")
+    assert pays(bank, waiting)
+
+
+def test_form_that_waits_goes_on_with_tokens_in_the_session(bank, waiting, settings):
+    settings.CSRF_USE_SESSIONS = True
+    waiting.token = token_in(waiting.get("/transfer/"))
+    leave(waiting)
+    sign_in(waiting, "carol")
+    assert pays(bank, waiting)
+
+
+def test_token_does_not_outlive_the_sign_in_of_somebody_else(bank, waiting, bob):  # T20
+    leave(waiting)
+    sign_in(waiting, "bob")
+    assert not pays(bank, waiting)
+    waiting.logout()
+    sign_in(waiting, "carol")
+    assert not pays(bank, waiting)
+
+
+def test_token_does_not_outlive_a_late_or_an_ordinary_sign_in(bank, waiting, clock):
+    leave(waiting)
+    clock.shift(601)
+    sign_in(waiting, "carol")
+    assert not pays(bank, waiting)
+    waiting.token = token_in(waiting.get("/transfer/"))
+    waiting.logout()
+    sign_in(waiting, "carol")
+    assert not pays(bank, waiting)
+
+
+def test_token_does_not_outlive_a_password_change(bank, waiting, carol):  # T22
+    leave(waiting)
+    carol.set_password("other")
+    carol.save()
+    token = token_in(waiting.get("/sign-in/"))
+    waiting.post("/sign-in/", {"username": "carol", "password": "other", "csrfmiddlewaretoken": token})
+    assert not pays(bank, waiting)
 
 
 def test_recent_sign_in_elsewhere_does_not_help_a_stolen_session(bank, client, carol, clock):  # T12
