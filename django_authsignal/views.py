@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import wraps
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
+from django.db import Error
 from django.db.transaction import non_atomic_requests
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import resolve_url
@@ -29,8 +32,11 @@ from django_authsignal.services.completion import TOKEN_LIMIT, Result, complete,
 from django_authsignal.services.pages import signed_page
 from django_authsignal.services.question import is_signed_in
 from django_authsignal.services.users import Phase
+from django_authsignal.sessions import sign_out_for_now
 
 __all__ = ["enrol", "manage", "returned", "step_up_status", "unlock"]
+
+logger = logging.getLogger("django_authsignal")
 
 TEXTS = {
     Result.APPROVED: (200, _("You are verified"), _("Go back to the page you came from and continue there.")),
@@ -80,11 +86,26 @@ def _take_query(request: HttpRequest) -> _Query:
     return query
 
 
+def _available(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """503 also where the database cannot even say whose session this is."""
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except Error:
+            logger.exception("a page of the step-up could not be made")
+            return _failed(request, request.path if request.method == "POST" else "")
+
+    return wrapper
+
+
 @step_up_exempt
 @login_not_required
 @non_atomic_requests
 @require_GET
 @never_cache
+@_available
 def returned(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
     """Where the hosted page sends the browser back to: the token is used once, in memory, and leaves the URL."""
     asked = _take_query(request)
@@ -127,6 +148,7 @@ def step_up_status(request: HttpRequest, capability: str) -> HttpResponse:
 @never_cache
 @csrf_protect
 @require_http_methods(["GET", "POST"])
+@_available
 def enrol(request: HttpRequest) -> HttpResponse:
     """Before and after the hosted enrolment page. Enrolment starts by POST, shortly after a login (T12)."""
     back, came_back = request.GET.get("back", ""), "returned" in request.GET
@@ -140,7 +162,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
     if request.method == "GET":
         phase = users.enrolment_phase(request, returned=came_back)
     elif request.POST.get("action") == "reauthenticate":
-        logout(request)
+        sign_out_for_now(request)
         return redirect_to_login(own_path, resolve_url(settings.LOGIN_URL))
     else:
         enrolment = users.start_enrolment(request, connection.site_url(request) + own_path)

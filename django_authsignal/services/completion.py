@@ -61,9 +61,9 @@ def complete(request: HttpRequest, key: uuid.UUID, token: str) -> Completion:
 
     Writes no session, and changes nothing on a repeated return.
     """
-    if not is_signed_in(request):
-        return Completion(Result.EXPIRED)
     try:
+        if not is_signed_in(request):
+            return Completion(Result.EXPIRED)
         row = TrackedAction.objects.returning(request.user.pk, sessions.channels(request), key)
         return _complete(request, row, token) if row else Completion(Result.EXPIRED)
     except Error:

@@ -48,13 +48,13 @@ def require(
     """
     if policy.report_only:
         return watch(request, policy, bind, bearer, of_login=of_login)
-    if not is_signed_in(request):
-        # An inactive user whom a backend lets in is not sent to log in: that page would only lead back here.
-        outcome = Outcome.BLOCKED if is_authenticated(request) else Outcome.LOGIN
-        return Decision(outcome=outcome, action_code=policy.action, bearer=bearer)
-    if request.method in ANSWERED_BY_GATE:
-        return Decision(outcome=Outcome.INVALID, action_code=policy.action)
     try:
+        if not is_signed_in(request):
+            # An inactive user whom a backend lets in is not sent to log in: that page would only lead back here.
+            outcome = Outcome.BLOCKED if is_authenticated(request) else Outcome.LOGIN
+            return Decision(outcome=outcome, action_code=policy.action, bearer=bearer)
+        if request.method in ANSWERED_BY_GATE:
+            return Decision(outcome=Outcome.INVALID, action_code=policy.action)
         if bearer is None and _in_window(request, policy):
             return Decision(outcome=Outcome.ALLOWED, action_code=policy.action, reason="window")
         asked = question(request, policy, bind, bearer, of_login=of_login)
@@ -100,11 +100,11 @@ def watch(
     of_login: bool = False,
 ) -> Decision:
     """Track and record, stop nothing, whatever goes wrong: report-only mode and the audit trail."""
-    if is_signed_in(request):
-        try:
+    try:
+        if is_signed_in(request):
             asking.observe(question(request, policy, bind, bearer, of_login=of_login))
-        except Exception:  # to watch must never stop a request, whatever is wrong
-            logger.exception("report-only: action %r could not be tracked", policy.action)
+    except Exception:  # to watch must never stop a request, whatever is wrong
+        logger.exception("report-only: action %r could not be tracked", policy.action)
     return Decision(outcome=Outcome.ALLOWED, action_code=policy.action, reason="report_only")
 
 
