@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
+import pytest
 from django.core.management import call_command
 from django.db import connections
 from django.test import override_settings
 
+from example_project.bank.seed import open_account
 from tests.rig import postgresql
 from tests.rig.missing import missing
 from tests.rig.proxy import Proxy
+
+from .visits import Visit
 
 
 @dataclass
@@ -51,28 +55,42 @@ class Server:
     proxy: Proxy
     connection: Any = field(repr=False)
 
-    def admin(self, **options: Any) -> Any:
-        """A session of the operator's, past the proxy and in autocommit unless *options* say else."""
-        return psycopg.connect(host=str(self.cluster.home), user="postgres", **{"autocommit": True, **options})
+    def session(self, user: str = "postgres", **options: Any) -> Any:
+        """Somebody else's session in the same database, past the proxy; in autocommit unless *options* say else."""
+        known = {"host": str(self.cluster.home), "dbname": "bank", "options": "-c default_transaction_read_only=off"}
+        return psycopg.connect(**known, user=user, **{"autocommit": True, **options})
 
     def tell(self, *statements: str) -> None:
-        with self.admin() as session:
+        """Run *statements* as the operator."""
+        with self.session() as session:
             for statement in statements:
                 session.execute(statement)
 
 
 @contextmanager
-def served(settings: tuple[str, ...] = (), **options: Any) -> Iterator[Server]:
-    """A PostgreSQL server with these *settings* of its own, the project's connections to it having *options*."""
+def served(*settings: str, **options: Any) -> Iterator[Server]:
+    """A PostgreSQL server with these *settings* of its own, and the project's connections to it with *options*."""
     try:
         cluster = postgresql.start(settings=settings)
     except postgresql.NotInstalledError as error:
         missing(str(error))
     try:
+        with psycopg.connect(host=str(cluster.home), user="postgres", autocommit=True) as session:
+            session.execute("CREATE ROLE bank LOGIN")  # no superuser: limits and locks hold for it
+            session.execute("CREATE DATABASE bank OWNER bank")
         with Proxy(cluster.socket) as proxy:
-            engine = {"ENGINE": "django.db.backends.postgresql", "NAME": "postgres", "USER": "postgres"}
+            named = {"ENGINE": "django.db.backends.postgresql", "NAME": "bank", "USER": "bank"}
             options = {"connect_timeout": 2, **options}
-            with installed("faulty", **engine, HOST=proxy.host, PORT=proxy.port, OPTIONS=options) as connection:
+            with installed("faulty", **named, HOST=proxy.host, PORT=proxy.port, OPTIONS=options) as connection:
                 yield Server(cluster, proxy, connection)
     finally:
         cluster.stop()
+
+
+@pytest.fixture
+def visit(server: Server, authsignal: Any, settings: Any, cell: Any) -> Iterator[Visit]:
+    """Alice before the cell's view, in a database without anybody else."""
+    settings.ROOT_URLCONF = "tests.journeys.urls"
+    server.tell("TRUNCATE auth_user, authsignal_webhookevent CASCADE")
+    yield Visit(authsignal, open_account("alice"), cell.door)
+    server.proxy.calm()

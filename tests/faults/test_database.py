@@ -1,41 +1,226 @@
+"""PostgreSQL goes away at the worst moments: before anything is written, while the service is asked, at a COMMIT; or it
+has no connection left, or only reads. Nothing is granted, the answer is a 503, and afterwards all goes on."""
+
 from __future__ import annotations
 
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
+
+import psycopg
 import pytest
+from django.core.management import call_command
+from django.db.models import F
 
-from example_project.bank.seed import open_account
-from tests.rig.proxy import RESET, Fault
+from django_authsignal.models import TrackedAction
+from tests.journeys.steps import Edge
+from tests.rig.proofs import LONG
+from tests.rig.proxy import Fault
 
+from .cells import DOORS, SITES, of
 from .databases import served
-from .visits import DOORS, SITES, Visit
+from .databases import visit as visit
+from .visits import GOES_WELL
+
+pytestmark = pytest.mark.races
+
+CELLS = of(["F20", "F21", "F22", "F24"], sites=[*SITES, "spend"])
+ROW, EVENT = b'"authsignal_trackedaction"', b'"authsignal_webhookevent"'
+STATEMENTS = {
+    "track": b"INSERT INTO " + ROW,
+    "return": b"FROM " + ROW,
+    "spend": b"UPDATE " + ROW,
+    "webhook": b"INSERT INTO " + EVENT,
+    "enrol": b"INSERT INTO " + ROW,
+}
+"""What of ours each request says to the database first."""
+BEFORE = {"track": [], "return": ["pending"], "spend": ["approved"], "webhook": ["pending"], "enrol": []}
+"""The rows that each request finds, and leaves if it fails in time."""
+COMMITTED = {"track": "created", "return": "approved", "spend": "spent", "webhook": "refused", "enrol": "created"}
+"""How the row stands once the request's first transaction is committed."""
+LOST_BEFORE, LOST_AFTER = Fault(on=b"COMMIT", at_once=True), Fault(on=b"COMMIT", limit=0)
+"""The server never hears of the COMMIT; it has obeyed, and its answer never arrives."""
+
+
+def cells(fault, *, all_doors=True):
+    """The cells of *fault*; without *all_doors*, those of async views only at the long setting."""
+    doors = DOORS if all_doors or LONG else ("sync",)
+    return pytest.mark.parametrize("cell", [c for c in CELLS if c.fault == fault and c.door in doors], ids=str)
 
 
 @pytest.fixture(scope="module")
 def server(django_db_blocker):
-    with django_db_blocker.unblock(), served() as server:
+    with django_db_blocker.unblock(), served("max_connections=12", "synchronous_commit=on") as server:
         yield server
 
 
-@pytest.fixture
-def visit(server, authsignal, settings, door):
-    settings.ROOT_URLCONF = "tests.journeys.urls"
-    server.tell("TRUNCATE auth_user, authsignal_webhookevent CASCADE")
-    yield Visit(authsignal, open_account("alice"), door)
-    server.proxy.calm()
-
-
-def told(answer):
-    return answer.status_code, answer.get("Retry-After"), getattr(getattr(answer,"step_up",None),"outcome",None)
-
-@pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize("site", SITES)
-def test_down(visit, server, site):
-    request = visit.at(site)
-    calls = visit.calls
+@contextmanager
+def unreachable(server):
     server.proxy.down()
     try:
-        answer = request()
+        yield
     finally:
         server.proxy.up()
-    print(site, told(answer), visit.effects, visit.rows, visit.calls-calls)
+
+
+@contextmanager
+def crashed(server):
+    server.cluster.crash()
+    try:
+        yield
+    finally:
+        server.cluster.start()
+
+
+@contextmanager
+def out_of_connections(server):
+    """Others hold all of them but those that are reserved for the operator."""
+    server.connection.close()
+    with ExitStack() as others:
+        with suppress(psycopg.OperationalError):
+            while True:
+                others.enter_context(server.session(user="bank"))
+        yield
+
+
+@contextmanager
+def read_only(server):
+    """As on a standby that a failover has made the server of the project."""
+    server.tell("ALTER DATABASE bank SET default_transaction_read_only = on")
+    try:
+        yield
+    finally:
+        server.tell("ALTER DATABASE bank RESET default_transaction_read_only")
+
+
+def denied(visit, answer):
+    """One clear answer, and nothing is done."""
+    retry = {"track": "10", "spend": "10", "webhook": "30"}.get(visit.site)
+    assert (answer.status_code, answer.get("Retry-After"), visit.effects) == (503, retry, 0)
+
+
+def recovers(visit, request):
+    """The same request again goes well; so does the rest of the journey, with one effect."""
+    assert request().status_code == GOES_WELL[visit.site]
     visit.finish()
-    print(visit.rows)
+
+
+@cells("F20")
+def test_database_that_is_down(visit, server, cell):  # F20 A30
+    request = visit.at(cell.site)
+    calls = visit.calls
+    with unreachable(server):
+        answer = request()
+    denied(visit, answer)
+    assert (visit.rows, visit.calls) == (BEFORE[cell.site], calls)
+    recovers(visit, request)
+    cell.proved()
+
+
+@cells("F20", all_doors=False)
+def test_database_that_has_crashed(visit, server, cell):  # F20 A30
+    request = visit.at(cell.site)
+    calls = visit.calls
+    with crashed(server):
+        answer = request()
+    denied(visit, answer)
+    assert (visit.rows, visit.calls) == (BEFORE[cell.site], calls)
+    recovers(visit, request)
+
+
+@cells("F20", all_doors=False)
+def test_database_that_goes_down_before_a_statement(visit, server, cell):  # F20 A30
+    request = visit.at(cell.site)
+    calls = visit.calls
+    server.proxy.plan(fault := Fault(on=STATEMENTS[cell.site], at_once=True))
+    denied(visit, request())
+    assert server.proxy.struck.pop() == fault
+    assert (visit.rows, visit.calls) == (BEFORE[cell.site], calls)
+    recovers(visit, request)
+
+
+@cells("F21")
+def test_database_that_goes_down_while_the_service_is_asked(visit, server, cell, settings):  # F21 A30
+    request = visit.at(cell.site)
+    settings.AUTHSIGNAL_ADAPTER = network = Edge(visit.kit.store)
+    network.during("/v1/", server.proxy.down)
+    calls = visit.calls
+    answer = request()
+    server.proxy.up()
+    denied(visit, answer)
+    assert visit.calls == calls + 1
+    assert visit.rows == (BEFORE[cell.site] or ["created"])
+    if not BEFORE[cell.site]:
+        TrackedAction.objects.update(created_at=F("created_at") - timedelta(seconds=61))
+        call_command("authsignal_sync", figures=False, verbosity=0)
+        assert (visit.rows, TrackedAction.objects.get().reason) == (["void"], "lost")
+    recovers(visit, request)
+    cell.proved()
+
+
+@cells("F22")
+def test_connection_lost_after_a_commit(visit, server, cell):  # F22 A30
+    """It is committed, and nobody here can know: the approval is spent, its view has not run and never will."""
+    request = visit.at(cell.site)
+    calls = visit.calls
+    server.proxy.plan(LOST_AFTER)
+    denied(visit, request())
+    assert server.proxy.struck.pop() == LOST_AFTER
+    assert (visit.rows, visit.calls) == ([COMMITTED[cell.site]], calls + (cell.site == "return"))
+    if cell.site == "spend":
+        key = TrackedAction.objects.get().idempotency_key
+        assert (visit.submit(key).status_code, visit.effects) == (409, 0)  # "check before repeating"
+        visit.finish()
+    else:
+        recovers(visit, request)
+    cell.proved()
+
+
+@cells("F22", all_doors=False)
+def test_connection_lost_before_a_commit(visit, server, cell):  # F22 A30
+    """It is not committed, which looks just the same from here."""
+    request = visit.at(cell.site)
+    calls = visit.calls
+    server.proxy.plan(LOST_BEFORE)
+    denied(visit, request())
+    assert server.proxy.struck.pop() == LOST_BEFORE
+    assert (visit.rows, visit.calls) == (BEFORE[cell.site], calls + (cell.site == "return"))
+    recovers(visit, request)
+
+
+@pytest.mark.parametrize("cell", of(["F22"], sites=["track"])[: len(DOORS) if LONG else 1], ids=str)
+@pytest.mark.parametrize("fault", [LOST_BEFORE, LOST_AFTER], ids=["before", "after"])
+@pytest.mark.parametrize("outcome", ["challenge", "allow"])
+def test_connection_lost_at_the_commit_of_an_answer(visit, server, cell, fault, outcome, settings):  # F22 A30
+    getattr(visit.kit, outcome)("act")
+    request = visit.at("track")
+    settings.AUTHSIGNAL_ADAPTER = network = Edge(visit.kit.store)
+    network.during("/v1/", lambda: server.proxy.plan(fault))
+    denied(visit, request())
+    assert server.proxy.struck.pop() == fault
+    saved = {"challenge": "pending", "allow": "spent"}[outcome]
+    assert visit.rows == [saved if fault == LOST_AFTER else "created"]
+    visit.kit.challenge("act")
+    visit.finish()
+
+
+@cells("F24")
+def test_database_without_a_connection_left(visit, server, cell):  # F24
+    request = visit.at(cell.site)
+    calls = visit.calls
+    with out_of_connections(server):
+        answer = request()
+    denied(visit, answer)
+    assert (visit.rows, visit.calls) == (BEFORE[cell.site], calls)
+    recovers(visit, request)
+    cell.proved()
+
+
+@cells("F24", all_doors=False)
+def test_database_that_only_reads(visit, server, cell):  # F24
+    request = visit.at(cell.site)
+    calls = visit.calls
+    with read_only(server):
+        answer = request()
+    denied(visit, answer)
+    assert (visit.rows, visit.calls) == (BEFORE[cell.site], calls + (cell.site == "return"))
+    recovers(visit, request)

@@ -14,10 +14,10 @@ from tests.doors.steps import answered
 from tests.journeys import views
 from tests.webhooks.events import PATH, encoded, log, signed
 
-SITES = ("track", "return", "spend", "webhook", "enrol")
-DOORS = ("sync", "async")
 VIEWS = {"sync": "/act/", "async": "/async/"}  # of tests/journeys/urls.py
 TRIES = 5
+GOES_WELL = {"track": 403, "return": 303, "spend": 200, "webhook": 200, "enrol": 303}
+"""What the request of each site is answered: a challenge, our own page, the view, thanks, the hosted page."""
 
 
 class Visit:
@@ -31,6 +31,7 @@ class Visit:
         self.client = (Client if door == "sync" else AsyncClient)(raise_request_exception=False)
         self.client.force_login(user)
         self.kit.challenge("act")
+        self.site = ""
         views.DONE.clear()
 
     @property
@@ -40,6 +41,7 @@ class Visit:
     @property
     def rows(self) -> list[str]:
         """Where every action of the customer's stands, oldest first."""
+        fresh_connections()
         rows = TrackedAction.objects.filter(user_id=self.user.pk).order_by("pk")
         return list(rows.values_list("status", flat=True))
 
@@ -49,7 +51,8 @@ class Visit:
         return len(self.kit.requests)
 
     def at(self, site: str) -> Callable[[], Any]:
-        """Go to where the request of *site* is the next one; how to send it."""
+        """Go to where the request of *site* is the next one; how to send it, as often as one likes."""
+        self.site = site
         if site == "track":
             return self.submit
         if site == "enrol":
@@ -90,8 +93,7 @@ class Visit:
 
     def send(self, verb: str, *args: Any, **kwargs: Any) -> Any:
         """Send a request as if it were the next one of a server's worker."""
-        for connection in connections.all(initialized_only=True):
-            connection.close_if_unusable_or_obsolete()
+        fresh_connections()
         return answered(self.client, verb, *args, **kwargs)
 
     def finish(self) -> None:
@@ -105,3 +107,9 @@ class Visit:
                 self.send("get", self.passed(row))
         assert self.effects == before + 1
         assert (self.submit().status_code, self.effects) == (403, before + 1)
+
+
+def fresh_connections() -> None:
+    """What Django does before each request of a server."""
+    for connection in connections.all(initialized_only=True):
+        connection.close_if_unusable_or_obsolete()

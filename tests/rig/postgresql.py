@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL for one test run: Unix socket only, no fsync, gone afterwards."""
+"""A throw-away PostgreSQL: Unix socket only, no fsync, gone afterwards. Tests of its faults start one of their own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 TOOLS = ("initdb", "pg_ctl", "postgres")
 COMMON = ["listen_addresses=", "max_connections=200"]
+SOCKET = ".s.PGSQL.5432"
 # Speed over durability: the cluster does not outlive the run.
 FAST = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
 
@@ -26,6 +27,13 @@ class Cluster:
     home: Path
     binaries: Path
     durable: bool = False
+    settings: tuple[str, ...] = ()
+    """Of the server, such as "max_connections=20"; they outweigh the rig's own."""
+
+    @property
+    def socket(self) -> str:
+        """Where it listens."""
+        return str(self.home / SOCKET)
 
     def run(self, *command: str) -> None:
         log = self.home / "rig.log"
@@ -35,23 +43,31 @@ class Cluster:
         if done.returncode:
             raise RuntimeError(f"{command[0]} failed:\n{log.read_text()}")
 
+    def create(self) -> None:
+        options = ["-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"]
+        self.run(str(self.binaries / "initdb"), "-D", str(self.home / "data"), *options)
+
     def start(self) -> None:
-        data, tool = str(self.home / "data"), self.binaries.joinpath
-        self.run(
-            str(tool("initdb")), "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"
-        )
-        options = " ".join(
-            f"-c {item}" for item in [*COMMON, *([] if self.durable else FAST), f"unix_socket_directories={self.home}"]
-        )
-        self.run(str(tool("pg_ctl")), "-D", data, "-l", str(self.home / "server.log"), "-w", "-o", options, "start")
+        listed = [*COMMON, *([] if self.durable else FAST), f"unix_socket_directories={self.home}", *self.settings]
+        options = " ".join(f"-c {item}" for item in listed)
+        self._control("-l", str(self.home / "server.log"), "-w", "-o", options, "start")
+
+    def crash(self) -> None:
+        """Stop without a word to anybody, as in a crash; ``start()`` recovers it."""
+        self._control("-m", "immediate", "stop")
 
     def stop(self) -> None:
-        self.run(str(self.binaries / "pg_ctl"), "-D", str(self.home / "data"), "-m", "immediate", "stop")
+        """Stop for good, and leave nothing behind."""
+        if (self.home / "data" / "postmaster.pid").exists():
+            self.crash()
         shutil.rmtree(self.home)
 
+    def _control(self, *arguments: str) -> None:
+        self.run(str(self.binaries / "pg_ctl"), "-D", str(self.home / "data"), *arguments)
 
-def start(*, durable: bool = False) -> Cluster:
-    """A running cluster; a *durable* one commits to the disk as in production.
+
+def start(*, durable: bool = False, settings: tuple[str, ...] = ()) -> Cluster:
+    """A running cluster with these server *settings*; a *durable* one commits to the disk as in production.
 
     Raises NotInstalledError when the machine has no PostgreSQL.
     """
@@ -61,7 +77,8 @@ def start(*, durable: bool = False) -> Cluster:
     if os.geteuid() == 0:
         source = within_reach(source, home)
         shutil.chown(home, "nobody")
-    cluster = Cluster(home, source, durable)
+    cluster = Cluster(home, source, durable, settings)
+    cluster.create()
     cluster.start()
     return cluster
 
