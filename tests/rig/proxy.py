@@ -168,6 +168,7 @@ class Proxy:
         self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         self._place.bind(("127.0.0.1", 0))
         self.host, self.port = self._place.getsockname()
+        self._server: asyncio.Server | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.running = asyncio.Event()
@@ -204,7 +205,7 @@ class Proxy:
 
     def drop(self, how: str = RESET) -> None:
         """End the connections there are; HANG drops them silently. New ones work."""
-        self._do(self._call(lambda: [link.finish(how) for link in [*self._links]]))
+        self._do(self._finish_all(how))
 
     def down(self) -> None:
         """Refuse connections, and reset those there are, until ``up()``."""
@@ -212,7 +213,8 @@ class Proxy:
         self.drop(RESET)
 
     def up(self) -> None:
-        self._server = self._do(asyncio.start_server(self._serve, self.host, self.port, reuse_port=True))
+        if self._server is None or not self._server.is_serving():
+            self._server = self._do(asyncio.start_server(self._serve, self.host, self.port, reuse_port=True))
 
     def planned(self) -> list[Fault]:
         return [*self._planned, *([self.always] if self.always else [])]
@@ -247,6 +249,11 @@ class Proxy:
 
     async def _call(self, act: Any) -> None:
         act()
+
+    async def _finish_all(self, how: str) -> None:
+        for link in [*self._links]:
+            link.finish(how)
+        await asyncio.sleep(0.01)  # so that the peers know it by now
 
     async def _drain(self) -> None:
         """Wait for all connections to be gone."""

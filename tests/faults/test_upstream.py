@@ -1,0 +1,153 @@
+"""F1 to F19 at track, return and enrol, before sync and async views. A27 T40 T44
+
+Every cell tries several shapes of its fault; the first submits, returns and enrolments all meet real sockets. See
+``cells.py`` for what the numbers mean, ``variants.py`` for the shapes, ``bench.py`` for who talks to whom.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from django.core.management import call_command
+
+from django_authsignal.connection import get_client
+from django_authsignal.sandbox.rules import Outcome
+from example_project.bank.seed import open_account
+from tests.rig.proofs import LONG, record
+
+from .bench import BASIC, BUDGET, ENROL, SECRET, SLACK, Customer, a_bench, alarm
+from .cells import PROVED_BY, of
+from .variants import HARMLESS, PARTS, UNAVAILABLE, VARIANTS
+
+SITES = ("track", "return", "enrol")
+CELLS = of((fault for fault, file in PROVED_BY.items() if file == "tests/faults/test_upstream.py"), SITES)
+NUMBERS = itertools.count(1)
+MOST_MEMORY = 20 * 1024 * 1024
+
+
+def runs(site):
+    """Each cell of *site* with each shape of its fault; by default only the first submit meets all of them."""
+    cells = [cell for cell in CELLS if cell.site == site]
+    most = {cell: None if LONG or cell[1:] == ("track", "sync") else 1 for cell in cells}
+    pairs = [(cell, variant) for cell in cells for variant in VARIANTS[cell.fault][: most[cell]]]
+    return [pytest.param(cell, variant, id=f"{cell}-{variant.name}") for cell, variant in pairs]
+
+
+@pytest.fixture(scope="module")
+def bench(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock(), a_bench() as bench:
+        yield bench
+        call_command("flush", verbosity=0, interactive=False)
+
+
+@pytest.fixture
+def db(bench):
+    """Committed rows, which the service's own connection sees; the module cleans up once, at its end."""
+
+
+@pytest.fixture(autouse=True)
+def _calm(bench, settings):
+    for name, value in bench.settings().items():
+        setattr(settings, name, value)
+    bench.service.requests.clear()
+    bench.written_ahead.clear()
+    with alarm():
+        yield
+        bench.calm()
+
+
+@pytest.fixture
+def customer(bench, db, request):
+    """Somebody new, before the door of this cell."""
+    return Customer(bench, open_account(f"customer-{next(NUMBERS)}"), request.node.callspec.params["cell"].door)
+
+
+@contextmanager
+def struck(bench, site, variant):
+    """The fault lasts; what is asked meanwhile comes to an end in time."""
+    get_client().ping()  # a connection that was used before
+    bench.decide(Outcome.ALLOW)
+    bench.proxy.struck.clear()
+    with ExitStack() as stack:
+        variant.begin(bench, PARTS[site], stack)
+        began = time.monotonic()
+        yield
+        assert time.monotonic() - began < BUDGET + SLACK
+        met = any(PARTS[site] in request.target for request in bench.service.requests)
+        assert met or bench.proxy.struck or variant.told(site) == UNAVAILABLE
+    bench.calm()
+    bench.decide(Outcome.CHALLENGE)
+
+
+def told(answer, customer, variant, site):
+    """One clear answer, without a secret in it; nothing done, nothing approved, something in the history."""
+    assert answer.status_code == variant.told(site)
+    shown = str(answer.headers) + answer.content.decode()
+    assert not [word for word in (SECRET, BASIC, "Traceback") if word in shown]
+    assert customer.effects == 0
+    assert not [row for row in customer.rows if row.approved_at or row.spent_at]
+
+
+def proved(cell, variant, bench, log):
+    assert not [word for word in (SECRET, BASIC) if word in log]
+    assert all(bench.written_ahead)
+    record("faults", cell.fault, answers=1)
+    if variant is VARIANTS[cell.fault][0]:
+        cell.proved(effects=1)
+
+
+@pytest.mark.parametrize(("cell", "variant"), runs("track"))
+def test_first_submit(bench, customer, cell, variant, caplog):
+    with struck(bench, "track", variant):
+        answer = customer.pay()
+    if variant.told("track") is HARMLESS:
+        assert (answer.status_code, customer.effects) == (200, 1)
+    else:
+        told(answer, customer, variant, "track")
+        assert customer.rows[-1].status in ("void", "refused")
+        if answer.status_code == UNAVAILABLE:
+            assert (answer["Retry-After"] in (variant.retry_after or ("10",)), customer.recorded) == (True, {"outage"})
+        customer.pays_once()
+    proved(cell, variant, bench, caplog.text)
+
+
+@pytest.mark.parametrize(("cell", "variant"), runs("return"))
+def test_way_back(bench, customer, cell, variant, caplog):
+    bench.decide(Outcome.CHALLENGE)
+    stopped = customer.pay()
+    back = customer.passes(stopped)
+    with struck(bench, "return", variant):
+        answer = customer.send("get", back)
+        if variant.told("return") is not HARMLESS:
+            if answer.status_code == 303:  # to the same page without the token
+                answer = customer.send("get", answer["Location"])
+            told(answer, customer, variant, "return")
+            assert back.rpartition("token=")[2] not in answer.content.decode()
+            assert customer.pay_again(stopped).status_code in (403, 409)
+            assert (customer.effects, bool(customer.recorded)) == (0, True)
+    [row] = customer.rows
+    if row.status == "refused":
+        customer.pays_once()
+    else:
+        assert customer.send("get", back).status_code == 303
+        customer.spends_once(stopped)
+    proved(cell, variant, bench, caplog.text)
+
+
+@pytest.mark.parametrize(("cell", "variant"), runs("enrol"))
+def test_way_to_enrolment(bench, customer, cell, variant, caplog):
+    bench.store.update_user(str(customer.user.pk), {}, authenticators=())
+    assert customer.pay().step_up.outcome == "enrol"
+    with struck(bench, "enrol", variant):
+        answer = customer.send("post", ENROL)
+    if variant.told("enrol") is not HARMLESS:
+        told(answer, customer, variant, "enrol")
+        assert "Location" not in answer
+        answer = customer.send("post", ENROL)
+    assert answer.status_code == 303
+    assert customer.send("get", customer.enrols(answer["Location"])).status_code == 200
+    customer.pays_once()
+    proved(cell, variant, bench, caplog.text)
