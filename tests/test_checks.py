@@ -7,7 +7,7 @@ from io import StringIO
 
 import pytest
 from django.contrib.auth.decorators import login_required
-from django.core import checks
+from django.core import checks, mail
 from django.core.management import CommandError, call_command
 from django.http import HttpResponse
 from django.urls import include, path
@@ -31,8 +31,9 @@ LIVE = {
 
 
 @pytest.fixture(autouse=True)
-def good(settings):
+def good(settings, monkeypatch):
     """A project in production with nothing to complain about."""
+    monkeypatch.delattr(mail, "outbox")
     for name, value in LIVE.items():
         setattr(settings, name, value)
 
@@ -65,6 +66,14 @@ def test_example_project_is_silent_in_development(settings):
     settings.DEBUG = True
     settings.AUTHSIGNAL_SECRET, settings.AUTHSIGNAL_API_URL = "sandbox_demo", "http://localhost:8001/v1"
     settings.AUTHSIGNAL_SITE_URL = ""
+    assert found() == []
+
+
+def test_developers_settings_are_silent_when_the_test_runner_checks_them_without_debug(settings, monkeypatch):
+    settings.AUTHSIGNAL_SECRET, settings.AUTHSIGNAL_API_URL = "sandbox_demo", "http://localhost:8001/v1"
+    settings.AUTHSIGNAL_SITE_URL = ""
+    assert {"E002", "E004"} <= set(found())
+    monkeypatch.setattr(mail, "outbox", [], raising=False)
     assert found() == []
 
 
