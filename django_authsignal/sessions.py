@@ -21,6 +21,7 @@ from django.utils.crypto import constant_time_compare
 
 from django_authsignal.client.sealed import Sealed
 from django_authsignal.digests import digests
+from django_authsignal.statuses import SKEW
 
 __all__ = [
     "Window",
@@ -103,7 +104,7 @@ def sign_out_for_now(request: HttpRequest) -> None:
 
 def _go_on_with_csrf_token(request: HttpRequest, user: Any) -> None:
     token, issued, signature = _facts(request).get("csrf", ["", 0, ""])
-    in_time = 0 <= time.time() - issued <= SIGNING_IN_AGAIN
+    in_time = -SKEW.total_seconds() <= time.time() - issued <= SIGNING_IN_AGAIN
     if token and in_time and _matches(signature, _sign(user, token, "csrf", [issued])):
         request.META["CSRF_COOKIE"] = token  # where Django's login() has just put a new one
 
@@ -112,7 +113,7 @@ def has_recent_login(request: HttpRequest, seconds: int) -> bool:
     """Whether this user signed in in this very session at most *seconds* ago."""
     facts = _facts(request)
     issued, _, signature = facts.get("login", "").partition(" ")
-    if not issued.isdecimal() or not 0 <= time.time() - int(issued) <= seconds:
+    if not issued.isdecimal() or not -SKEW.total_seconds() <= time.time() - int(issued) <= seconds:
         return False
     return _matches(signature, _sign(request.user, facts.get("nonce", ""), "login", [int(issued)]))
 
