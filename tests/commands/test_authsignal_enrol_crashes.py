@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import signal
 import time
 from pathlib import Path
@@ -17,11 +16,11 @@ from django_authsignal.sandbox.rules import Rules
 from django_authsignal.sandbox.server import SandboxServer
 from django_authsignal.sandbox.store import Store
 from tests.rig import commands
+from tests.rig.proofs import LONG, often, record
 
 pytestmark = pytest.mark.races
 
-LONG = "AUTHSIGNAL_TEST_LONG" in os.environ
-ROWS = 1000 if LONG else 24
+ROWS = often(24, 1000)
 POINTS = ["K1", "K2", "K3"]
 VISITS = [1, 7, 30, *([2, 90, 300, 1000] if LONG else [])]
 
@@ -84,6 +83,7 @@ def test_run_that_is_killed_again_and_again_ends_as_one_that_is_not(office, sand
     assert (ended.returncode, ended.stderr) == (0, "")
     assert office.enrolled == office.wanted
     assert office.noted == [(n, person.username, True) for n, person in enumerate(office.people, 2)]
+    record("crashes", "bulk enrol", kills=len(VISITS))
 
 
 @pytest.mark.parametrize("rows", [500])

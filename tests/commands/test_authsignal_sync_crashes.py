@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import threading
 from datetime import datetime
@@ -19,6 +18,7 @@ from django_authsignal.sandbox.server import SandboxServer
 from django_authsignal.sandbox.store import Store
 from example_project.bank.seed import open_account
 from tests.rig import commands
+from tests.rig.proofs import often, record
 
 from .past import Past
 from .test_authsignal_sync import sync
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.races
 
 OWN = {"id", "action_id", "user_id", "authsignal_user_id", "idempotency_key", "binding"}
 """What names a row, or whom it is about."""
-OFTEN = int(os.environ.get("AUTHSIGNAL_CRASHES", "1"))
-"""How often each point is met before the process dies there: 1 to this. Long runs raise it."""
+OFTEN = often(1, 10)
+"""How many times a process dies at each point: the next one always a visit later."""
 
 
 @pytest.fixture
@@ -94,6 +94,7 @@ def test_run_that_was_killed_and_run_again_ends_as_if_undisturbed(sandbox, store
         killed = process(sandbox, f"{name}:{time}")
         assert (killed.returncode, killed.stdout) == (commands.KILLED, ""), killed.stderr
         assert (settled(past) == undisturbed, sync()["exit_code"], settled(past)) == (False, 0, undisturbed)
+    record("crashes", "sync", kills=OFTEN)
 
 
 def test_point_that_is_never_met_kills_nobody(sandbox, store):

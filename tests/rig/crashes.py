@@ -1,6 +1,7 @@
 """Kill this process (SIGKILL) at a named point. Part of the tests, so no project can switch it on.
 
-``BANK_TEST_CRASH="K2"`` kills the process the first time it comes to K2, ``"K2:5"`` the fifth time. The points:
+``BANK_TEST_CRASH="K2"`` kills the process the first time it comes to K2, ``"K2:5"`` the fifth time. The path of a file
+instead lets a server go on dying and being restarted: see Trap. The points:
 
     K0       a row of the history is about to be written
     K1       a call is about to be sent
@@ -20,9 +21,11 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from django.apps import AppConfig
 from django.conf import settings
@@ -40,18 +43,60 @@ SIGNALS = {
 }
 
 
-class Crash:
-    """Where this process ends."""
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Crash(Protocol):
+    """Where a process ends."""
+
+    def at(self, point: str) -> None:
+        """Be killed here if this is the point."""
+
+
+class Visit:
+    """The n-th time that this process comes to a point: ``"K2:5"``."""
 
     def __init__(self, text: str) -> None:
-        self.point, _, times = text.partition(":")
+        self._point, _, times = text.partition(":")
         self._last = int(times or 1)
         self._visits = count(1)  # next() is atomic: calls are made by several threads
 
     def at(self, point: str) -> None:
-        """Be killed here if this is the point, for the chosen time."""
-        if point == self.point and next(self._visits) == self._last:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if point == self._point and next(self._visits) == self._last:
+            die()
+
+
+class Trap:
+    """A file that names a point. Of all processes that look at it, the first to come there is killed, and only that.
+
+    Set again, it waits for the next one: the server that restarts its workers needs no restart itself.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+
+    @contextmanager
+    def set(self, point: str) -> Iterator[None]:
+        """Somebody must be killed at *point* meanwhile."""
+        written = self._path.with_suffix(".new")
+        written.write_text(point)
+        written.replace(self._path)  # at once: nobody reads half a name
+        try:
+            yield
+            assert not self._path.exists(), f"nobody came to {point}"
+        finally:
+            self._path.unlink(missing_ok=True)
+
+    def at(self, point: str) -> None:
+        with suppress(FileNotFoundError):  # nothing is set, or somebody else was first
+            if self._path.read_text() == point:
+                self._path.unlink()
+                die()
+
+
+def crash_of(text: str) -> Crash:
+    return Trap(text) if "/" in text else Visit(text)
 
 
 class Adapter(DeadlineAdapter):
@@ -107,7 +152,7 @@ class Crashes(AppConfig):
         from django_authsignal import signals
         from example_project.bank.models import Transfer
 
-        crash = Crash(os.environ["BANK_TEST_CRASH"])
+        crash = crash_of(os.environ["BANK_TEST_CRASH"])
         settings.AUTHSIGNAL_ADAPTER = Adapter(crash)
         connection_created.connect(Statements(crash).watch, weak=False)
         for point, name in SIGNALS.items():
