@@ -6,10 +6,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from django.db import connection, connections
 
-__all__ = ["Lagging", "SplitOff", "copied"]
+__all__ = ["Lagging", "SplitOff", "copied", "empty"]
 
 
 @contextmanager
@@ -26,6 +27,19 @@ def copied(alias: str, folder: Path) -> Iterator[None]:
     finally:
         connections[alias].close()
         del connections[alias], connections.databases[alias]
+        if connection.vendor == "postgresql":
+            run_beside(f'DROP DATABASE "{name}"')
+
+
+@contextmanager
+def empty(folder: Path) -> Iterator[dict[str, Any]]:
+    """A database without tables, as settings."""
+    name = "bank_empty" if connection.vendor == "postgresql" else str(folder / "empty.sqlite3")
+    if connection.vendor == "postgresql":
+        run_beside(f'CREATE DATABASE "{name}"')
+    try:
+        yield {**connection.settings_dict, "NAME": name}
+    finally:
         if connection.vendor == "postgresql":
             run_beside(f'DROP DATABASE "{name}"')
 
