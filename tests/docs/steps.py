@@ -120,15 +120,18 @@ class Terminal:
             log.close()
 
 
-def wait_for(url: str, seconds: float = 30) -> None:
-    """Until a server answers at *url*, whatever it says."""
+def wait_for(url: str, status: int | None = None, seconds: float = 30) -> None:
+    """Until a server answers at *url*: with *status*, or whatever it says."""
     end = time.monotonic() + seconds
-    while True:
+    while time.monotonic() < end:
         try:
-            with urlopen(url, timeout=5):
-                return
-        except HTTPError:
-            return
+            with urlopen(url, timeout=5) as answer:
+                found = answer.status
+        except HTTPError as error:
+            found = error.code
         except OSError:
-            assert time.monotonic() < end, f"nothing answers at {url}"
-            time.sleep(0.1)
+            found = 0
+        if found and status in (None, found):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{url} does not answer as it should")
