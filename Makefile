@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. Both need Python 3.11 or newer and make, nothing else.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test prove lint clean
+.PHONY: help demo test prove docs lint clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,6 +20,7 @@ help:
 	@echo "make demo   run the example bank and the sandbox (PORT=8000 SANDBOX_PORT=8001)"
 	@echo "make test   run all tests (SQLite, then PostgreSQL), then the linters"
 	@echo "make prove  run the races, crashes, faults, state machine and fuzz at full length, and print their figures"
+	@echo "make docs   build the documentation into docs/_build"
 	@echo "make lint   run the linters only"
 	@echo "make clean  remove the virtual environment, caches and the demo's database"
 
@@ -35,6 +36,10 @@ test: $(VENV)/.test
 prove: $(VENV)/.test
 	@$(BIN)/python -m tests.prove $(PROOFS)
 
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
+	@echo "docs/_build/index.html"
+
 lint: $(VENV)/.test
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -43,7 +48,7 @@ lint: $(VENV)/.test
 	$(BIN)/python manage.py makemigrations --check --dry-run
 
 clean:
-	rm -rf $(VENV) .tox build dist htmlcov .coverage* .*_cache *.egg-info example_project/*.sqlite3
+	rm -rf $(VENV) .tox build dist docs/_build htmlcov .coverage* .*_cache *.egg-info example_project/*.sqlite3
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 $(VENV)/.demo: setup.cfg $(BIN)/python
@@ -55,6 +60,11 @@ $(VENV)/.test: setup.cfg $(BIN)/python
 	@echo "Installing the package, its test tools and linters into $(VENV) (once, about a minute) …"
 	@$(PIP) install --editable '.[test,lint]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.docs: setup.cfg $(BIN)/python
+	@echo "Installing the package and Sphinx into $(VENV) …"
+	@$(PIP) install --editable '.[demo,docs]'
+	@touch $@
 
 $(BIN)/python:
 	@rm -rf $(VENV); found=; \
