@@ -27,8 +27,6 @@ MULTIPART = "multipart/form-data"
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", MULTIPART})
 FORM_BYTES = re.compile(rb"[\w*\-.%+&=~!'()]*")
 """What URLSearchParams, a form's own encoding and encodeURIComponent leave unescaped, and their marks."""
-NO_FILE = re.compile(rb'; filename=""\r\nContent-Type: application/octet-stream\r\n\r\n\r\n')
-"""The part that browsers send for a file that was not chosen, and Django leaves out."""
 OTHER_LANGUAGES = (b"{", b'"', b"<", b"\0")
 """What stands in JSON, XML and UTF-16, and is escaped in a form."""
 UTF8 = ("", "utf-8", "utf8", "us-ascii")
@@ -83,7 +81,7 @@ def _is_plain_multipart(request: HttpRequest) -> bool:
     boundary = (request.content_params or {}).get("boundary", "").encode()
     first, *parts = request.body.split(b"--" + boundary)
     last = parts.pop() if parts else b""
-    known = sum(len(values) for source in form for _name, values in source.lists()) + len(NO_FILE.findall(request.body))
+    known = sum(len(values) for source in form for _name, values in source.lists())
     whole = all(part[:2] == part[-2:] == b"\r\n" for part in parts)
     return first == b"" and last in (b"--", b"--\r\n") and whole and len(parts) == known
 

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from django_authsignal.values import folded, named_values, wire
+from django_authsignal.values import folded, is_plain_form, named_values, wire
 
 PROFILE = settings(max_examples=100, deadline=None)
 FORM = "application/x-www-form-urlencoded"
@@ -224,6 +224,59 @@ def test_body_in_another_charset_is_refused(charset, content_type):  # T4
     """In UTF-7 the ASCII text ``+ACI-`` is a quotation mark: what is one member to us may be two to the view."""
     body = '{"amount": "1", "x": "+ACI-,+ACI-amount+ACI-:+ACI-9000"}'
     assert "must be UTF-8" in refusal(sent(body, f"{content_type}; charset={charset}"))
+
+
+@pytest.mark.parametrize("field", ["amount=5000", "amount="])
+@pytest.mark.parametrize("content_type", UNLABELLED)
+def test_field_inside_a_list_of_json_is_a_second_place(field, content_type):  # T4
+    """JSON without members, yet a view of PUT that takes any body for a form finds the field."""
+    assert "more than once" in refusal(sent(f'["&{field}&"]', content_type, "amount=1", "PUT"))
+
+
+def readable(body, method="POST"):
+    """A multipart body that a middleware has read before Django parsed it."""
+    request = sent(body, MULTIPART, method=method)
+    assert request.body
+    return request
+
+
+PART = b'--edge\r\nContent-Disposition: form-data; name="%s"\r\n\r\n5\r\n'
+UNCHOSEN = (
+    b'--edge\r\nContent-Disposition: form-data; name="%s"; filename=""\r\n'
+    b"Content-Type: application/octet-stream\r\n\r\n\r\n"
+)
+AMOUNT = PART % b"amount"
+
+
+@pytest.mark.parametrize("end", [b"--edge--", b"--edge--\r\n"])
+@pytest.mark.parametrize("more", [b"", PART % b"x", UNCHOSEN % b"f", (UNCHOSEN % b"f") * 2])
+def test_readable_form_of_a_browser_is_plain(more, end):
+    """Also one with a file field that was left empty."""
+    request = readable(AMOUNT + more + end)
+    assert is_plain_form(request)
+    assert read(request) == "5"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"amount=1&" + AMOUNT + b"--edge--",
+        b"\r\n" + AMOUNT + b"--edge--\r\n",
+        AMOUNT + b"--edge--\r\namount=1",
+        AMOUNT + b"--edge--&amount=1",
+        AMOUNT + b"--edge\r\n\r\namount=1\r\n--edge--",
+        AMOUNT + b"--edgeamount=1\r\n--edge--",
+    ],
+    ids=["prologue", "empty line", "epilogue", "epilogue on the line", "stray part", "stray boundary"],
+)
+def test_readable_form_with_anything_around_its_parts_is_not_plain(body):  # T4
+    """A view may read the body in a way of its own."""
+    assert not is_plain_form(readable(body))
+
+
+def test_multipart_form_of_another_method_is_read_in_its_own_charset():
+    body = b'--edge\r\nContent-Disposition: form-data; name="amount"\r\n\r\n\xe9\r\n--edge--\r\n'
+    assert read(sent(body, f"{MULTIPART}; charset=latin-1", method="PUT")) == "é"
 
 
 # A view reads what we read
