@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import hashlib
 import json
 import uuid
 from decimal import Decimal
@@ -18,7 +19,8 @@ from django.urls import ResolverMatch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from django_authsignal.binding import bind_request, content_of, is_form, named_key, route_of
+from django_authsignal.binding import bind_login, bind_request, content_of, drop_key, is_form, named_key, route_of
+from django_authsignal.digests import digests
 
 PROFILE = settings(max_examples=50, deadline=None)
 FORM = "application/x-www-form-urlencoded"
@@ -193,6 +195,21 @@ def test_parameters_of_the_media_type_count_for_a_raw_body(params):  # T4
     """A charset changes what a body says."""
     body = '{"amount": "1", "x": "+ACI-,+ACI-amount+ACI-:+ACI-9000"}'
     assert print_of(raw(body, f"application/json{params}")) != print_of(raw(body, "application/json"))
+
+
+@pytest.mark.parametrize("body", ['{"amount": "+ACI-"}', "<a/>"])
+def test_parameters_count_for_a_body_that_is_called_a_form(body):  # T4
+    assert print_of(raw(body, f"{FORM}; version=2")) != print_of(raw(body, FORM))
+
+
+def test_name_that_a_header_gives_a_raw_body_counts():  # T4
+    """API parsers take the file's name from there."""
+
+    def named(**headers):
+        return arrived(RequestFactory(headers=headers).post("/pay/", b"x", content_type="image/png"))
+
+    one, other = (named(**{"Content-Disposition": f"attachment; filename={name}.png"}) for name in "ab")
+    assert len({print_of(one), print_of(other), print_of(named())}) == 3
 
 
 def test_order_and_case_of_parameters_mean_nothing():
@@ -426,6 +443,20 @@ def test_secret_key_rotation_recognises_a_request_bound_before(settings):
     assert before not in bind_request(post([("a", "2")]), None).fingerprints
 
 
+def test_every_digest_has_a_salt_of_its_own_and_the_form_that_rows_were_written_with():
+    request = raw("x")
+    parts = ["testserver", "/pay/", "pay/", [], {}, "POST", True, [{}]]
+    content = [[], "text/plain", [[], ""], hashlib.sha256(b"x").digest()]
+    assert bind_request(request, {}).fingerprints == digests("binding", parts)
+    assert content_of(request) == digests("content", content)[0]
+
+
+def test_login_is_bound_as_a_whole():
+    bound = bind_login()
+    assert bound.fingerprints == bind_login().fingerprints == digests("binding", "login")
+    assert bound.values == {}
+
+
 # The named row
 
 
@@ -442,6 +473,14 @@ def test_row_is_named_by_field_or_header():
 def test_what_is_no_key_names_no_row(text):
     assert named_key(post([("_step_up_key", text)])) is None
     assert named_key(RequestFactory().get("/", headers={"Authsignal-Step-Up": text})) is None
+
+
+def test_view_gets_the_form_without_the_key_and_as_unchangeable_as_ever():
+    request = post([("_step_up_key", KEY), ("amount", "5")])
+    drop_key(request)
+    assert request.POST.dict() == {"amount": "5"}
+    with pytest.raises(AttributeError, match="immutable"):
+        request.POST["amount"] = "6"
 
 
 @pytest.mark.parametrize(

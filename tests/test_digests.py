@@ -87,6 +87,17 @@ def test_order_counts_in_lists_and_not_in_mappings():
     assert canonical((1, 2)) == canonical([1, 2])
 
 
+def test_form_is_the_one_that_rows_were_written_with():
+    """Another form needs another version in front of its digests."""
+    plain = {"b": [True, None, 1, 1.5, Decimal("1.50")], "a": [b"x", dt.date(2026, 1, 2), uuid.UUID(int=1), "é"]}
+    assert canonical(plain) == (
+        b"m110:s1:a"
+        b"l63:y1:xt10:2026-01-02t36:00000000-0000-0000-0000-000000000001s2:\xc3\xa9"
+        b"s1:b"
+        b"l31:c4:Truec4:Nonei1:1f3:1.5d4:1.50"
+    )
+
+
 def test_text_that_no_encoding_can_carry_has_no_form():
     with pytest.raises(UnicodeEncodeError):
         canonical(["\ud800"])
