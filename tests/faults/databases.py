@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -66,6 +67,45 @@ class Server:
             for statement in statements:
                 session.execute(statement)
 
+    @contextmanager
+    def role(self, **settings: str) -> Iterator[None]:
+        """The project's connections that are made meanwhile have these *settings*."""
+        self.tell(*(f"ALTER ROLE bank SET {name} = '{value}'" for name, value in settings.items()))
+        try:
+            yield
+        finally:
+            self.tell("ALTER ROLE bank RESET ALL")
+
+    def empty(self) -> None:
+        """Leave nobody in it, and no fault before it."""
+        self.proxy.calm()
+        self.tell("TRUNCATE auth_user, authsignal_webhookevent CASCADE")
+
+    def is_waited_for(self) -> bool:
+        """Whether the project waits for somebody's lock."""
+        waits = "SELECT FROM pg_stat_activity WHERE usename = 'bank' AND wait_event_type = 'Lock'"
+        with self.session() as session:
+            return bool(session.execute(waits).rowcount)
+
+
+@dataclass
+class File:
+    """An SQLite database in a file, and *connection*, the project's to it."""
+
+    path: Path
+    connection: Any = field(repr=False)
+
+    def empty(self) -> None:
+        call_command("flush", database=self.connection.alias, interactive=False, verbosity=0)
+
+
+@contextmanager
+def filed(path: Path, **options: Any) -> Iterator[File]:
+    """An SQLite database at *path*, and the project's connections to it with *options*."""
+    named = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(path)}
+    with installed("file", **named, OPTIONS=options) as connection:
+        yield File(path, connection)
+
 
 @contextmanager
 def served(*settings: str, **options: Any) -> Iterator[Server]:
@@ -88,9 +128,8 @@ def served(*settings: str, **options: Any) -> Iterator[Server]:
 
 
 @pytest.fixture
-def visit(server: Server, authsignal: Any, settings: Any, cell: Any) -> Iterator[Visit]:
+def visit(database: Server | File, authsignal: Any, settings: Any, cell: Any) -> Visit:
     """Alice before the cell's view, in a database without anybody else."""
     settings.ROOT_URLCONF = "tests.journeys.urls"
-    server.tell("TRUNCATE auth_user, authsignal_webhookevent CASCADE")
-    yield Visit(authsignal, open_account("alice"), cell.door)
-    server.proxy.calm()
+    database.empty()
+    return Visit(authsignal, open_account("alice"), cell.door)

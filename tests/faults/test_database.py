@@ -19,7 +19,7 @@ from tests.rig.proxy import Fault
 from .cells import DOORS, SITES, of
 from .databases import served
 from .databases import visit as visit
-from .visits import GOES_WELL
+from .visits import BEFORE
 
 pytestmark = pytest.mark.races
 
@@ -33,8 +33,6 @@ STATEMENTS = {
     "enrol": b"INSERT INTO " + ROW,
 }
 """What of ours each request says to the database first."""
-BEFORE = {"track": [], "return": ["pending"], "spend": ["approved"], "webhook": ["pending"], "enrol": []}
-"""The rows that each request finds, and leaves if it fails in time."""
 COMMITTED = {"track": "created", "return": "approved", "spend": "spent", "webhook": "refused", "enrol": "created"}
 """How the row stands once the request's first transaction is committed."""
 LOST_BEFORE, LOST_AFTER = Fault(on=b"COMMIT", at_once=True), Fault(on=b"COMMIT", limit=0)
@@ -48,155 +46,133 @@ def cells(fault, *, all_doors=True):
 
 
 @pytest.fixture(scope="module")
-def server(django_db_blocker):
-    with django_db_blocker.unblock(), served("max_connections=12", "synchronous_commit=on") as server:
-        yield server
+def database(django_db_blocker):
+    with django_db_blocker.unblock(), served("max_connections=12", "synchronous_commit=on") as database:
+        yield database
 
 
 @contextmanager
-def unreachable(server):
-    server.proxy.down()
+def unreachable(database):
+    database.proxy.down()
     try:
         yield
     finally:
-        server.proxy.up()
+        database.proxy.up()
 
 
 @contextmanager
-def crashed(server):
-    server.cluster.crash()
+def crashed(database):
+    database.cluster.crash()
     try:
         yield
     finally:
-        server.cluster.start()
+        database.cluster.start()
 
 
 @contextmanager
-def out_of_connections(server):
+def out_of_connections(database):
     """Others hold all of them but those that are reserved for the operator."""
-    server.connection.close()
+    database.connection.close()
     with ExitStack() as others:
         with suppress(psycopg.OperationalError):
             while True:
-                others.enter_context(server.session(user="bank"))
+                others.enter_context(database.session(user="bank"))
         yield
-
-
-@contextmanager
-def read_only(server):
-    """As on a standby that a failover has made the server of the project."""
-    server.tell("ALTER DATABASE bank SET default_transaction_read_only = on")
-    try:
-        yield
-    finally:
-        server.tell("ALTER DATABASE bank RESET default_transaction_read_only")
-
-
-def denied(visit, answer):
-    """One clear answer, and nothing is done."""
-    retry = {"track": "10", "spend": "10", "webhook": "30"}.get(visit.site)
-    assert (answer.status_code, answer.get("Retry-After"), visit.effects) == (503, retry, 0)
-
-
-def recovers(visit, request):
-    """The same request again goes well; so does the rest of the journey, with one effect."""
-    assert request().status_code == GOES_WELL[visit.site]
-    visit.finish()
 
 
 @cells("F20")
-def test_database_that_is_down(visit, server, cell):  # F20 A30
+def test_database_that_is_down(visit, database, cell):  # F20 A30
     request = visit.at(cell.site)
     calls = visit.calls
-    with unreachable(server):
+    with unreachable(database):
         answer = request()
-    denied(visit, answer)
+    visit.denied(answer)
     assert (visit.rows, visit.calls) == (BEFORE[cell.site], calls)
-    recovers(visit, request)
+    visit.recovers(request)
     cell.proved()
 
 
 @cells("F20", all_doors=False)
-def test_database_that_has_crashed(visit, server, cell):  # F20 A30
+def test_database_that_has_crashed(visit, database, cell):  # F20 A30
     request = visit.at(cell.site)
     calls = visit.calls
-    with crashed(server):
+    with crashed(database):
         answer = request()
-    denied(visit, answer)
+    visit.denied(answer)
     assert (visit.rows, visit.calls) == (BEFORE[cell.site], calls)
-    recovers(visit, request)
+    visit.recovers(request)
 
 
 @cells("F20", all_doors=False)
-def test_database_that_goes_down_before_a_statement(visit, server, cell):  # F20 A30
+def test_database_that_goes_down_before_a_statement(visit, database, cell):  # F20 A30
     request = visit.at(cell.site)
     calls = visit.calls
-    server.proxy.plan(fault := Fault(on=STATEMENTS[cell.site], at_once=True))
-    denied(visit, request())
-    assert server.proxy.struck.pop() == fault
+    database.proxy.plan(fault := Fault(on=STATEMENTS[cell.site], at_once=True))
+    visit.denied(request())
+    assert database.proxy.struck.pop() == fault
     assert (visit.rows, visit.calls) == (BEFORE[cell.site], calls)
-    recovers(visit, request)
+    visit.recovers(request)
 
 
 @cells("F21")
-def test_database_that_goes_down_while_the_service_is_asked(visit, server, cell, settings):  # F21 A30
+def test_database_that_goes_down_while_the_service_is_asked(visit, database, cell, settings):  # F21 A30
     request = visit.at(cell.site)
     settings.AUTHSIGNAL_ADAPTER = network = Edge(visit.kit.store)
-    network.during("/v1/", server.proxy.down)
+    network.during("/v1/", database.proxy.down)
     calls = visit.calls
     answer = request()
-    server.proxy.up()
-    denied(visit, answer)
+    database.proxy.up()
+    visit.denied(answer)
     assert visit.calls == calls + 1
     assert visit.rows == (BEFORE[cell.site] or ["created"])
     if not BEFORE[cell.site]:
         TrackedAction.objects.update(created_at=F("created_at") - timedelta(seconds=61))
         call_command("authsignal_sync", figures=False, verbosity=0)
         assert (visit.rows, TrackedAction.objects.get().reason) == (["void"], "lost")
-    recovers(visit, request)
+    visit.recovers(request)
     cell.proved()
 
 
 @cells("F22")
-def test_connection_lost_after_a_commit(visit, server, cell):  # F22 A30
+def test_connection_lost_after_a_commit(visit, database, cell):  # F22 A30
     """It is committed, and nobody here can know: the approval is spent, its view has not run and never will."""
     request = visit.at(cell.site)
     calls = visit.calls
-    server.proxy.plan(LOST_AFTER)
-    denied(visit, request())
-    assert server.proxy.struck.pop() == LOST_AFTER
+    database.proxy.plan(LOST_AFTER)
+    visit.denied(request())
+    assert database.proxy.struck.pop() == LOST_AFTER
     assert (visit.rows, visit.calls) == ([COMMITTED[cell.site]], calls + (cell.site == "return"))
     if cell.site == "spend":
         key = TrackedAction.objects.get().idempotency_key
         assert (visit.submit(key).status_code, visit.effects) == (409, 0)  # "check before repeating"
         visit.finish()
     else:
-        recovers(visit, request)
+        visit.recovers(request)
     cell.proved()
 
 
 @cells("F22", all_doors=False)
-def test_connection_lost_before_a_commit(visit, server, cell):  # F22 A30
+def test_connection_lost_before_a_commit(visit, database, cell):  # F22 A30
     """It is not committed, which looks just the same from here."""
     request = visit.at(cell.site)
     calls = visit.calls
-    server.proxy.plan(LOST_BEFORE)
-    denied(visit, request())
-    assert server.proxy.struck.pop() == LOST_BEFORE
+    database.proxy.plan(LOST_BEFORE)
+    visit.denied(request())
+    assert database.proxy.struck.pop() == LOST_BEFORE
     assert (visit.rows, visit.calls) == (BEFORE[cell.site], calls + (cell.site == "return"))
-    recovers(visit, request)
+    visit.recovers(request)
 
 
 @pytest.mark.parametrize("cell", of(["F22"], sites=["track"])[: len(DOORS) if LONG else 1], ids=str)
 @pytest.mark.parametrize("fault", [LOST_BEFORE, LOST_AFTER], ids=["before", "after"])
 @pytest.mark.parametrize("outcome", ["challenge", "allow"])
-def test_connection_lost_at_the_commit_of_an_answer(visit, server, cell, fault, outcome, settings):  # F22 A30
+def test_connection_lost_at_the_commit_of_an_answer(visit, database, cell, fault, outcome, settings):  # F22 A30
     getattr(visit.kit, outcome)("act")
     request = visit.at("track")
     settings.AUTHSIGNAL_ADAPTER = network = Edge(visit.kit.store)
-    network.during("/v1/", lambda: server.proxy.plan(fault))
-    denied(visit, request())
-    assert server.proxy.struck.pop() == fault
+    network.during("/v1/", lambda: database.proxy.plan(fault))
+    visit.denied(request())
+    assert database.proxy.struck.pop() == fault
     saved = {"challenge": "pending", "allow": "spent"}[outcome]
     assert visit.rows == [saved if fault == LOST_AFTER else "created"]
     visit.kit.challenge("act")
@@ -204,23 +180,23 @@ def test_connection_lost_at_the_commit_of_an_answer(visit, server, cell, fault, 
 
 
 @cells("F24")
-def test_database_without_a_connection_left(visit, server, cell):  # F24
+def test_database_without_a_connection_left(visit, database, cell):  # F24
     request = visit.at(cell.site)
     calls = visit.calls
-    with out_of_connections(server):
+    with out_of_connections(database):
         answer = request()
-    denied(visit, answer)
+    visit.denied(answer)
     assert (visit.rows, visit.calls) == (BEFORE[cell.site], calls)
-    recovers(visit, request)
+    visit.recovers(request)
     cell.proved()
 
 
 @cells("F24", all_doors=False)
-def test_database_that_only_reads(visit, server, cell):  # F24
+def test_database_that_only_reads(visit, database, cell):  # F24
     request = visit.at(cell.site)
     calls = visit.calls
-    with read_only(server):
+    with database.role(default_transaction_read_only="on"):  # as on a standby, after a failover
         answer = request()
-    denied(visit, answer)
+    visit.denied(answer)
     assert (visit.rows, visit.calls) == (BEFORE[cell.site], calls + (cell.site == "return"))
-    recovers(visit, request)
+    visit.recovers(request)

@@ -12,6 +12,7 @@ from tests.gated import broken_database
 from tests.gated import gated as gated
 
 TABLES = ["django_session", get_user_model()._meta.db_table]
+MANAGE = "/step-up/manage/"
 every_table = pytest.mark.parametrize("table", TABLES)
 
 
@@ -40,5 +41,5 @@ def test_view_that_is_only_watched_goes_on(gated, authsignal, table):  # F20
 def test_our_own_pages(gated, authsignal, table, path):  # F20
     with broken_database("SELECT", f'FROM "{table}"'):
         answer = gated.client.get(path)
-    assert (answer.status_code, "Reload this page in a moment" in answer.text) == (503, path != "/step-up/manage/")
+    assert (answer.status_code, "Reload this page in a moment" in answer.text) == (503, path != MANAGE)
     assert authsignal.requests == []

@@ -18,6 +18,9 @@ VIEWS = {"sync": "/act/", "async": "/async/"}  # of tests/journeys/urls.py
 TRIES = 5
 GOES_WELL = {"track": 403, "return": 303, "spend": 200, "webhook": 200, "enrol": 303}
 """What the request of each site is answered: a challenge, our own page, the view, thanks, the hosted page."""
+BEFORE = {"track": [], "return": ["pending"], "spend": ["approved"], "webhook": ["pending"], "enrol": []}
+"""The rows that the request of each site finds, and leaves if it fails in time."""
+RETRY_AFTER = {"track": "10", "spend": "10", "webhook": "30"}
 
 
 class Visit:
@@ -95,6 +98,16 @@ class Visit:
         """Send a request as if it were the next one of a server's worker."""
         fresh_connections()
         return answered(self.client, verb, *args, **kwargs)
+
+    def denied(self, answer: Any) -> None:
+        """*answer* is one that its reader can do something about, and nothing was done."""
+        said = (answer.status_code, answer.get("Retry-After"), self.effects)
+        assert said == (503, RETRY_AFTER.get(self.site), 0)
+
+    def recovers(self, request: Callable[[], Any]) -> None:
+        """*request* goes well when it is sent once more, and so does the rest of the journey."""
+        assert request().status_code == GOES_WELL[self.site]
+        self.finish()
 
     def finish(self) -> None:
         """Whatever has happened, try until the view has run once more: by one approval, which then is used up."""
