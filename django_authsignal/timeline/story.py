@@ -94,7 +94,7 @@ def standing(row: TrackedAction) -> str:
             return _("Ended: %(reason)s.") % {"reason": reason_of(row)}
     if row.reason:
         return _("The request went on without verification: %(reason)s.") % {"reason": reason_of(row)}
-    return _("Done: the request went on, once.")
+    return _("Spent: the request was let through, once.")
 
 
 def story(row: TrackedAction, events: Iterable[ActionEvent]) -> list[Entry]:

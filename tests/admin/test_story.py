@@ -31,7 +31,7 @@ def test_story_of_a_real_transfer(admin_client, bank, alice):
     ]
     assert "POST transfer/" in lines(page)
     assert "Verified with SMS." in lines(page)
-    assert page.context["standing"] == "Done: the request went on, once."
+    assert page.context["standing"] == "Spent: the request was let through, once."
     assert page.text.count("<time datetime=") == 6
 
 
@@ -56,7 +56,7 @@ def test_story_of_an_outage(admin_client, bank, alice, authsignal):
         ({}, "Authsignal was asked, but no answer is recorded.", "The gate met the request"),
         (
             {"status": Status.SPENT, "answered_at": 1, "spent_at": 1, **CHALLENGED, "remote_state": "ALLOW"},
-            "Done: the request went on, once.",
+            "Spent: the request was let through, once.",
             "The request went on",
         ),
         (

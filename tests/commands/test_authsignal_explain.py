@@ -146,7 +146,7 @@ def test_challenge_that_was_passed(explain, bank, alice):
     assert told["Next"].startswith("Send the very same request again, in the same browser")
     bank.transfer(browser)
     told = facts(explain("alice"))
-    assert (told["Now"], told["Next"][:20]) == ("Done: the request went on, once.", "Nothing: it went on.")
+    assert (told["Now"], told["Next"][:20]) == ("Spent: the request was let through, once.", "Nothing: it went on.")
 
 
 def test_block(explain, bank, alice):
