@@ -24,7 +24,7 @@ DATABASES = ("sqlite", "postgresql")
 PROOFS = {
     "faults": ("tests/faults", DATABASES),
     "races": ("tests/races", DATABASES),
-    "crashes": ("tests/crashes", DATABASES),
+    "crashes": ("tests/crashes tests/commands/test_authsignal_sync_crashes.py", DATABASES),
     "machine": ("tests/machine", DATABASES),
     "webhooks": ("tests/webhooks/test_fuzz.py tests/webhooks/test_view.py", ("sqlite",)),
 }
