@@ -19,23 +19,25 @@ READY = 20  # seconds that a start may take
 
 
 def gunicorn(fd: int, *, workers: int = 2, threads: int = 4) -> list[str]:
+    return _gunicorn(fd, "--workers", str(workers), "--threads", str(threads), "--worker-class", "gthread")
+
+
+def gunicorn_sync(fd: int, *, workers: int = 4) -> list[str]:
+    """Workers that answer one request at a time; forked after everything is imported, so that a start is quick."""
+    return _gunicorn(fd, "--workers", str(workers), "--worker-class", "sync", "--preload")
+
+
+def _gunicorn(fd: int, *options: str) -> list[str]:
     return [
-        *("gunicorn", "--bind", f"fd://{fd}", "--workers", str(workers), "--threads", str(threads)),
-        *("--worker-class", "gthread", "--worker-tmp-dir", tempfile.gettempdir()),
+        *("gunicorn", "--bind", f"fd://{fd}", *options, "--worker-tmp-dir", tempfile.gettempdir()),
         *("--access-logfile", "-", "tests.rig.wsgi:application"),
     ]
 
 
-def uvicorn(fd: int) -> list[str]:
+def uvicorn(fd: int, *, workers: int = 1) -> list[str]:
     return [
-        "uvicorn",
-        "--fd",
-        str(fd),
-        "--lifespan",
-        "off",
-        "--timeout-graceful-shutdown",
-        "1",
-        "tests.rig.asgi:application",
+        *("uvicorn", "--fd", str(fd), "--workers", str(workers), "--lifespan", "off"),
+        *("--timeout-graceful-shutdown", "1", "tests.rig.asgi:application"),
     ]
 
 

@@ -1,0 +1,170 @@
+"""Requests of one browser in several server processes at once: one effect, whatever else happens meanwhile."""
+
+from __future__ import annotations
+
+from itertools import chain, cycle, islice
+
+import pytest
+
+from tests.rig.proofs import often
+from tests.webhooks.events import verify
+
+from .customer import key_of, sessions_in, statuses, winners, word
+
+pytestmark = pytest.mark.races
+
+SUBMITS = often(24, 64)
+STORM = often(16, 30)
+LOOKS = often(8, 30)
+ANSWERED = {200, 303, 409, 503}
+"""What returns and webhooks may be told: done, gone on, "must not succeed", and try again."""
+
+ROUNDS = {"first form": often(1, 24), "holding page's form": often(2, 44)}
+
+
+@pytest.mark.parametrize("form", ROUNDS)
+def test_parallel_submits_of_one_approval_pay_once(site, form):  # T6 A11
+    for _ in range(ROUNDS[form]):
+        customer = site.customer()
+        key = customer.approved()
+        submit = customer.submit() if form == "first form" else customer.submit(key)
+        with site.ledger_grows(1):
+            assert winners(customer.send(*[submit] * SUBMITS)) == 1
+        assert str(customer.rows(status="spent").get().idempotency_key) == key
+        assert customer.rows(status="pending").count() == (form == "first form")
+    site.record("submits", rounds=ROUNDS[form], submits=ROUNDS[form] * SUBMITS, winners=ROUNDS[form])
+
+
+def test_first_submits_at_once_share_a_challenge_and_pay_once(site):  # T6 T49
+    counts = [2, 8] * often(1, 8)
+    for count in counts:
+        customer = site.customer()
+        holding = customer.send(*[customer.submit()] * count)
+        (key,) = {key_of(page) for page in holding}
+        assert customer.rows(status="pending").count() == 1
+        assert statuses(customer.send(*[customer.passed(key)] * count)) == [303] * count
+        with site.ledger_grows(1):
+            assert winners(customer.send(*[customer.submit(key)] * count)) == 1
+    site.record("first submits", rounds=len(counts), submits=2 * sum(counts), winners=len(counts))
+
+
+def test_first_submits_at_once_of_an_old_session_pay_once(site):  # T6
+    """Each makes a nonce, and the session keeps the one that is written last."""
+    rounds = often(2, 16)
+    for _ in range(rounds):
+        customer = site.customer()
+        customer.lose_nonce()
+        keys = [key_of(page) for page in customer.send(*[customer.submit()] * 2)]
+        customer.send(*map(customer.passed, keys))
+        with site.ledger_grows(1):
+            assert winners(customer.send(*map(customer.submit, keys), customer.submit())) == 1
+    site.record("first submits", rounds=rounds, submits=5 * rounds, winners=rounds)
+
+
+def storm(customer, key, *beside):
+    """Submits with and without the row's key, amid as many of the requests *beside*; the number of winners."""
+    submits = [customer.submit(key), customer.submit()] * (STORM // 2)
+    others = islice(cycle(beside), STORM)
+    answers = customer.send(*chain.from_iterable(zip(submits, others, strict=True)))
+    assert set(statuses(answers[1::2])) <= ANSWERED
+    return winners(answers[::2])
+
+
+@pytest.mark.parametrize("approved", [False, True], ids=["pending", "approved"])
+def test_returns_and_submits_at_once_pay_once(site, approved):  # T7 A12
+    rounds = often(1, 12)
+    for _ in range(rounds):
+        customer = site.customer()
+        key = customer.asked()
+        back = customer.passed(key)
+        if approved:
+            customer.send(back)
+        with site.ledger_grows(1):
+            early = storm(customer, key, back)
+            assert (
+                early + winners(customer.send(customer.submit(key))) == 1
+            )  # each submit may have been before a return
+        with site.ledger_grows(0):
+            assert storm(customer, key, back) == 0
+    site.record("returns", rounds=rounds, submits=2 * rounds * STORM, winners=rounds)
+
+
+REVOKED = ("never", "meanwhile", "before")
+
+
+@pytest.mark.usefixtures("maintenance")
+def test_prune_sync_and_webhooks_beside_the_storms_grant_nothing(site):  # T6 T68 A34 A43
+    rounds, won = often(1, 8), dict.fromkeys(REVOKED, 0)
+    for revoked in REVOKED * rounds:
+        customer = site.customer()
+        key = customer.asked()
+        row = customer.rows().get()
+        back = customer.passed(key)
+        beside = [back, customer.says(word(row, "CHALLENGE_SUCCEEDED")), customer.says(verify(row))]
+        veto = customer.says(word(row, "BLOCK"))
+        if revoked == "before":
+            customer.send(back)
+            site.deliver(veto)
+        with site.ledger_grows(0, 1):
+            early = storm(customer, key, *beside, *([veto] if revoked == "meanwhile" else []))
+            last = winners(customer.send(customer.submit(key)))
+        won[revoked] += early + last
+        row.refresh_from_db()
+        assert (row.status == "spent") == (early + last == 1)
+        if revoked != "never":
+            assert (last, row.remote_state == "BLOCK" or row.status == "refused") == (0, True)
+        with site.ledger_grows(0):
+            assert storm(customer, key, *beside) == 0
+        site.grow_old(customer)
+    assert (won["never"], won["before"]) == (rounds, 0)
+    for revoked in REVOKED:
+        site.record(f"revoked {revoked}", rounds=rounds, submits=2 * rounds * STORM, winners=won[revoked])
+
+
+def passed_statement(customer):
+    """The challenge of the statement is passed, its window is not open yet."""
+    customer.send(customer.look())
+    key = str(customer.rows().get().idempotency_key)
+    assert statuses(customer.send(customer.passed(key, "viewStatement"))) == [303]
+
+
+def looks_and_logout(customer):
+    """Looks at the statement with a logout in their midst; all answers."""
+    looks = [customer.look()] * (LOOKS // 2)
+    return customer.send(*looks, customer.leave(), *looks)
+
+
+def test_open_window_is_shut_by_a_logout_amid_its_looks(site):  # A16
+    rounds = often(2, 12)
+    for _ in range(rounds):
+        customer = site.customer()
+        passed_statement(customer)
+        before = customer.session
+        opening = customer.send(customer.look())
+        assert statuses(opening) == [200]
+        (customer.session,) = sessions_in(opening)
+        amid = looks_and_logout(customer)
+        assert set(statuses(amid)) <= {200, 302}
+        assert sessions_in(amid) == set()
+        assert customer.open_sessions(before, customer.session) == set()
+    site.record("windows", rounds=rounds, looks=rounds * LOOKS)
+
+
+def test_window_that_opens_amid_a_logout_is_one_and_can_be_shut(site):  # A16 A20
+    """The session that it moves to may outlive a logout which still names the old one: no other does."""
+    rounds = often(2, 12)
+    for _ in range(rounds):
+        customer = site.customer()
+        passed_statement(customer)
+        before = customer.session
+        amid = looks_and_logout(customer)
+        # 400 is Django's word for a session that is gone when its request is done.
+        assert set(statuses(amid)) <= {200, 302, 400, 409, 503}
+        assert customer.rows(status="spent").count() == statuses(amid).count(200) <= 1
+        left = customer.open_sessions(before, *sessions_in(amid))
+        assert len(left) <= 1
+        assert before not in left
+        for customer.session in left:
+            customer.send(customer.leave())
+        assert customer.open_sessions(*left) == set()
+    site.record("windows", rounds=rounds, looks=rounds * LOOKS)
