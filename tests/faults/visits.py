@@ -64,8 +64,7 @@ class Visit:
         assert self.submit().status_code == 403
         row = TrackedAction.objects.get(user_id=self.user.pk)
         if site == "webhook":
-            event = log(row, "BLOCK")
-            return lambda: self.hear(event)
+            return self.heard(log(row, "BLOCK"))
         back = self.passed(row)
         if site == "return":
             return lambda: self.send("get", back)
@@ -81,11 +80,11 @@ class Visit:
     def enrol(self) -> Any:
         return self.send("post", "/step-up/enrol/", {})
 
-    def hear(self, event: Any) -> Any:
-        """The service's webhook comes in."""
+    def heard(self, event: Any) -> Callable[[], Any]:
+        """The service sends a webhook now; how it comes in."""
         body = encoded(event)
-        headers = {HEADER: signed(body)}
-        return self.send("post", PATH, body, content_type="application/json", headers=headers)
+        sent = {"data": body, "content_type": "application/json", "headers": {HEADER: signed(body)}}
+        return lambda: self.send("post", PATH, **sent)
 
     def passed(self, row: TrackedAction) -> str:
         """The challenge of *row* is passed on the hosted page; the path that its user comes back on."""
@@ -123,6 +122,7 @@ class Visit:
 
 
 def fresh_connections() -> None:
-    """What Django does before each request of a server."""
+    """What Django does before each request of a server; a test's own transaction is left open."""
     for connection in connections.all(initialized_only=True):
-        connection.close_if_unusable_or_obsolete()
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
