@@ -20,10 +20,19 @@ from django_authsignal.services import stepup
 from django_authsignal.services.decision import Decision
 from django_authsignal.services.proof import Proof
 
-__all__ = ["gate", "is_let_on", "let_on", "note_unfinished", "step_up_exempt", "step_up_required"]
+__all__ = [
+    "gate",
+    "is_let_on",
+    "let_on",
+    "note_unfinished",
+    "outside_transactions",
+    "step_up_exempt",
+    "step_up_required",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+V = TypeVar("V", bound=Callable[..., Any])
 
 
 @overload
@@ -101,6 +110,12 @@ def note_unfinished(request: HttpRequest) -> None:
         stepup.unfinished(decision)
 
 
+def outside_transactions(view: V) -> V:
+    """Keep ``ATOMIC_REQUESTS`` of every database away from *view*: a router may have put the rows into any of them."""
+    view._non_atomic_requests = set(connections)  # type: ignore[attr-defined]
+    return view
+
+
 def _protect(view: Callable[P, R], policy: StepUpPolicy) -> Callable[P, R]:
     wrap = _wrap_async if iscoroutinefunction(view) else _wrap_sync
     wrapper = wrap(cast(Any, view), policy)
@@ -109,6 +124,7 @@ def _protect(view: Callable[P, R], policy: StepUpPolicy) -> Callable[P, R]:
 
 
 def _wrap_sync(view: Callable[..., HttpResponseBase], policy: StepUpPolicy) -> Any:
+    @outside_transactions
     @wraps(view)
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         stopped, decision = gate(request, policy.resolved())
@@ -123,7 +139,6 @@ def _wrap_sync(view: Callable[..., HttpResponseBase], policy: StepUpPolicy) -> A
         _done(request)
         return http.seal(response) if decision else response
 
-    wrapper._non_atomic_requests = set(connections)  # type: ignore[attr-defined]
     return wrapper
 
 

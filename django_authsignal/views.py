@@ -13,7 +13,6 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.db import Error
-from django.db.transaction import non_atomic_requests
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import resolve_url
 from django.urls import get_script_prefix
@@ -24,7 +23,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from django_authsignal import connection, http
 from django_authsignal.client.sealed import Sealed
-from django_authsignal.decorators import gate
+from django_authsignal.decorators import gate, outside_transactions
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.protection import policy_before, step_up_exempt
 from django_authsignal.services import stepup, users
@@ -102,7 +101,7 @@ def _available(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
 
 @step_up_exempt
 @login_not_required
-@non_atomic_requests
+@outside_transactions
 @require_GET
 @never_cache
 @_available
@@ -132,7 +131,7 @@ def returned(request: HttpRequest, key: uuid.UUID) -> HttpResponse:
 
 @step_up_exempt
 @login_not_required
-@non_atomic_requests
+@outside_transactions
 @require_GET
 def step_up_status(request: HttpRequest, capability: str) -> HttpResponse:
     """One word for the page that waits; the capability in the URL is the permission, the session is not touched."""
@@ -144,7 +143,7 @@ def step_up_status(request: HttpRequest, capability: str) -> HttpResponse:
 
 @step_up_exempt
 @login_not_required
-@non_atomic_requests
+@outside_transactions
 @never_cache
 @csrf_protect
 @require_http_methods(["GET", "POST"])
@@ -176,7 +175,7 @@ def enrol(request: HttpRequest) -> HttpResponse:
 
 @step_up_exempt
 @login_not_required
-@non_atomic_requests
+@outside_transactions
 @require_GET
 @never_cache
 def manage(request: HttpRequest) -> HttpResponse:
@@ -199,7 +198,7 @@ def manage(request: HttpRequest) -> HttpResponse:
 
 
 @step_up_exempt
-@non_atomic_requests
+@outside_transactions
 @require_GET
 @never_cache
 def unlock(request: HttpRequest) -> HttpResponse:

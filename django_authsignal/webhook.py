@@ -6,7 +6,6 @@ import logging
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import Error
-from django.db.transaction import non_atomic_requests
 from django.http import HttpRequest, JsonResponse, UnreadablePostError
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -16,6 +15,7 @@ from django.views.decorators.http import require_POST
 from django_authsignal.client import InvalidSignature, UnexpectedAnswer
 from django_authsignal.client.sealed import SealedBytes
 from django_authsignal.client.signature import HEADER
+from django_authsignal.decorators import outside_transactions
 from django_authsignal.protection import step_up_exempt
 from django_authsignal.services.webhooks import Answer, deliver, open_delivery
 
@@ -32,7 +32,7 @@ STATUS = {Answer.ACCEPTED: 200, Answer.VETOED: 409, Answer.NOT_SENT: 503}
 @csrf_exempt
 @login_not_required
 @step_up_exempt
-@non_atomic_requests
+@outside_transactions
 @never_cache
 @require_POST
 def webhook(request: HttpRequest) -> JsonResponse:

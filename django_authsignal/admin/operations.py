@@ -14,7 +14,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote
 from django.core.exceptions import PermissionDenied
-from django.db.transaction import non_atomic_requests
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -27,6 +26,7 @@ from django_authsignal import connection
 from django_authsignal.admin import showing
 from django_authsignal.client import AuthsignalError, Rejected, Unauthorized, Unavailable
 from django_authsignal.conf import app_settings
+from django_authsignal.decorators import outside_transactions
 from django_authsignal.models import TrackedAction
 from django_authsignal.services.refreshing import refresh
 from django_authsignal.services.reports import is_ours
@@ -86,7 +86,7 @@ class OperationsMixin(TrackedActionModelAdmin):
         }
         return [
             # Outside any transaction: what is decided here must not be rolled back by what comes later.
-            path(f"<path:object_id>/{name}/", self._page(non_atomic_requests(view)), name=self._url_name(name))
+            path(f"<path:object_id>/{name}/", self._page(outside_transactions(view)), name=self._url_name(name))
             for name, view in views.items()
         ]
 

@@ -14,13 +14,12 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.core.handlers.base import BaseHandler
-from django.db import connections
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
 from django_authsignal.binding import content_of, named_key
-from django_authsignal.decorators import step_up_required
+from django_authsignal.decorators import outside_transactions, step_up_required
 from django_authsignal.models import TrackedAction
 from django_authsignal.policy import StepUpPolicy
 
@@ -71,6 +70,7 @@ def asking(needs: Callable[..., Needs], operation: Callable[..., Any]) -> Callab
 def decided(view: View) -> View:
     """*view* that, when it comes to an undecided operation, is rolled back, decided about, and run again."""
 
+    @outside_transactions
     @wraps(view)
     def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
@@ -90,7 +90,6 @@ def decided(view: View) -> View:
             gated = step_up_required(_telling(policy, values))(gated)
         return gated(request, *args, **kwargs)
 
-    wrapper._non_atomic_requests = set(connections)  # type: ignore[attr-defined]
     return wrapper
 
 

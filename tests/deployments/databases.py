@@ -14,8 +14,8 @@ __all__ = ["Lagging", "SplitOff", "copied", "empty"]
 
 
 @contextmanager
-def copied(alias: str, folder: Path) -> Iterator[None]:
-    """The database *alias*, which nobody keeps up to date."""
+def copied(alias: str, folder: Path) -> Iterator[dict[str, Any]]:
+    """The database *alias*, which nobody keeps up to date; its settings."""
     name = f"bank_{alias}" if connection.vendor == "postgresql" else str(folder / f"{alias}.sqlite3")
     copy_to(name)
     second = connection.copy(alias)
@@ -23,7 +23,7 @@ def copied(alias: str, folder: Path) -> Iterator[None]:
     second.ensure_connection()  # before Django knows of it: a test may make no connection that it did not announce
     connections[alias], connections.databases[alias] = second, second.settings_dict
     try:
-        yield
+        yield second.settings_dict
     finally:
         connections[alias].close()
         del connections[alias], connections.databases[alias]

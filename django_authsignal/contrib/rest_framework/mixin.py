@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from django_authsignal import http
-from django_authsignal.decorators import note_unfinished
+from django_authsignal.decorators import note_unfinished, outside_transactions
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.services.decision import Decision
 
@@ -51,8 +51,7 @@ class StepUpAPIMixin(APIView):
         """The view function, marked for checks and commands."""
         step_up = initkwargs.get("step_up", cls.step_up)
         _refuse_contradictions(cls, step_up, args[0].values() if args else ())
-        view: Any = super().as_view(*args, **initkwargs)
-        view._non_atomic_requests = set(connections)
+        view: Any = outside_transactions(super().as_view(*args, **initkwargs))
         actions: Mapping[str, str] = getattr(view, "actions", {"": ""})
         before = [cls.step_up_actions.get(action, step_up) for action in actions.values()]
         if policies := tuple(policy for place, policy in enumerate(before) if policy and policy not in before[:place]):
