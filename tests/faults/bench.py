@@ -37,6 +37,13 @@ BUDGET = often(1, 16) / 2
 SLACK = 1.0
 LONGEST = often(20, 60)
 """Seconds after which a test is stuck."""
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_authsignal.middleware.StepUpMiddleware",
+]
+"""Without those that only take time: each is some thread hops a request under ASGI."""
 ORDER = {"amount": "50", "payee": "Landlord"}
 ENROL = "/step-up/enrol/"
 
@@ -73,6 +80,7 @@ class Bench:
     def settings(self) -> dict[str, Any]:
         return {
             "ROOT_URLCONF": "tests.faults.urls",
+            "MIDDLEWARE": MIDDLEWARE,
             "AUTHSIGNAL_SECRET": SECRET,
             "AUTHSIGNAL_API_URL": f"{self.origin}/v1",
             "AUTHSIGNAL_SITE_URL": "http://testserver",

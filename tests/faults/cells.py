@@ -18,7 +18,7 @@ is over, the same user does the same thing exactly once. What each fault is:
 
 The sites: **track**, the first submit of a protected request; **return**, the way back from the hosted page, when the
 service is asked what the token proves; **enrol**, the way to the hosted page of somebody without an authenticator;
-**webhook**, a delivery to us. The doors: **sync**, a form and a sync view under WSGI; **async**, a script's JSON and an
+**webhook**, a delivery to us. Some faults also strike at a fifth, **spend**, when an approval is used. The doors: **sync**, a form and a sync view under WSGI; **async**, a script's JSON and an
 async view under ASGI.
 """
 
@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 from tests.rig.proofs import record
 
-__all__ = ["DOORS", "FAULTS", "NOT_APPLICABLE", "PROVED_BY", "SITES", "Cell", "of"]
+__all__ = ["DOORS", "FAULTS", "NOT_APPLICABLE", "PROVED_BY", "SITES", "UPSTREAM", "Cell", "of"]
 
 FAULTS = tuple(f"F{number}" for number in range(1, 32))
 SITES = ("track", "return", "enrol", "webhook")
@@ -44,18 +44,26 @@ NOT_APPLICABLE = {
     ("F9", "webhook"): f"{ASKED}: there is no answer with a status",
     ("F11", "webhook"): f"{ASKED}: there is no answer with a status; an event about an unknown key is F28",
     ("F18", "webhook"): f"{ASKED}: there is no answer with a status",
+    ("F21", "webhook"): f"{ASKED}: there is no moment between a call of ours and its answer",
+    ("F21", "spend"): "a spend calls nobody",
 }
 """(fault, site): why it cannot strike there, whatever the door."""
 
+UPSTREAM = "tests/faults/test_upstream.py"
 PROVED_BY = {
-    **dict.fromkeys((f"F{number}" for number in range(1, 20)), "tests/faults/test_upstream.py"),
-    **dict.fromkeys(("F20", "F21", "F22", "F23", "F24", "F25"), "tests/faults/test_database.py"),
-    **dict.fromkeys(("F27", "F30", "F31"), "tests/faults/test_processes.py"),
+    **{fault: UPSTREAM for fault in FAULTS[:19]},
+    **dict.fromkeys(("F20", "F21", "F22", "F24"), "tests/faults/test_database.py"),
+    "F23": "tests/faults/test_database_locks.py",
+    "F25": "tests/faults/test_caches.py",
     "F26": "tests/crashes/test_matrix.py",
+    "F27": "tests/faults/test_processes.py",
     "F28": "tests/webhooks/test_recording.py",
     "F29": "tests/faults/test_clocks.py",
+    "F30": "tests/faults/test_processes.py",
+    "F31": "tests/faults/test_full_disks.py",
 }
-"""Where the cells of each fault are run; those of F1 to F19 at the webhook in ``test_deliveries.py``."""
+"""Where the cells of each fault are run; those of F1 to F19 at the webhook in ``test_deliveries.py``. F26 and F28 have
+tables of their own: the crash points, and the orders in which a webhook and its row may come."""
 
 
 class Cell(NamedTuple):
