@@ -7,6 +7,7 @@ from django.core.cache import cache
 
 # Fixtures that journeys have too.
 from tests.journeys.conftest import clock as clock
+from tests.journeys.conftest import done as done
 
 from .journey import JOURNEYS
 

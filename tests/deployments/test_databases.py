@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 from django.core.management import call_command
-from django.db import connections
+from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from rest_framework.authtoken.models import Token
 
@@ -14,7 +14,7 @@ from django_authsignal.models import ActionEvent, TrackedAction, WebhookEvent
 from example_project.bank.models import Transfer
 
 from .databases import Lagging, SplitOff, copied
-from .journey import Payment, look, must
+from .journey import Payment, call, look, must, pay
 
 pytestmark = pytest.mark.django_db(transaction=True)
 """Real transactions on every database, not savepoints of a test's own."""
@@ -53,6 +53,15 @@ def second(settings, tmp_path):
 
 def count(alias):
     return sum(model.objects.using(alias).count() for model in OURS)
+
+
+# A transaction around every request
+
+
+@pytest.mark.parametrize("journey", [pay, look, call])
+def test_journey_inside_transactions(bank, alice, customer, journey, monkeypatch):  # A13 T8
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+    journey(bank, alice, customer)
 
 
 # A replica that has stood still

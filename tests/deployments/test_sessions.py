@@ -99,6 +99,24 @@ def test_lost_session_shuts_the_window(bank, alice, engine, sign_in, step):  # F
     assert sign_in().get("/statement/")["Location"].startswith("http://sandbox.localhost/")
 
 
+@pytest.mark.parametrize("step", ["come_back", "send_again", "replay"])
+def test_cache_that_fails_in_the_middle_grants_nothing_and_loses_nothing(bank, alice, engine, sign_in, settings, step):
+    """Sessions are read from it; once it is back, what was approved before is paid, once."""  # F25
+    engine("cached_db")
+    payment = Payment(bank, sign_in())
+    payment.browser.raise_request_exception = False
+    working = settings.CACHES
+    for coming in (*Payment.STEPS, "replay"):
+        if coming == step:
+            paid = payment.paid
+            settings.CACHES = {"default": {"BACKEND": "tests.deployments.oddities.BrokenCache"}}
+            assert [again().status_code for again in (payment.send_again, payment.come_back)] == [500, 500]
+            assert payment.paid == paid
+            settings.CACHES = working
+        getattr(payment, coming)()
+    assert payment.paid == 1
+
+
 # A session from the past: a cookie holds all of it, and can be sent again for as long as it is signed.
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 from django.test import Client
 from django.urls import get_script_prefix, set_script_prefix
@@ -118,3 +120,59 @@ def test_strict_cookies_stay_behind_on_the_way_back(bank, alice, customer, setti
     assert customer.get(bounce.context["continue_url"]).status_code == 303
     payment.send_again()
     payment.replay()
+
+
+def test_journey_over_https_alone(bank, alice, customer, settings):
+    """Behind a proxy that ends TLS; cookies are for https only."""
+    settings.SECURE_SSL_REDIRECT = settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    settings.AUTHSIGNAL_SITE_URL, settings.ALLOWED_HOSTS = "https://bank.example", ["bank.example"]
+    headers = {"X-Forwarded-Proto": "https", "Host": "bank.example", "Referer": "https://bank.example/transfer/"}
+    pay(bank, alice, bank.sign_in(alice, enforce_csrf_checks=True, headers=headers))
+    assert {urlsplit(call.payload["redirectUrl"]).netloc for call in tracked(bank)} == {"bank.example"}
+
+
+def test_user_whom_the_web_server_names(bank, alice, settings):
+    """RemoteUserMiddleware signs in by itself, with the first request that carries the name."""
+    settings.MIDDLEWARE = [
+        *settings.MIDDLEWARE[:-1],
+        "django.contrib.auth.middleware.RemoteUserMiddleware",
+        settings.MIDDLEWARE[-1],
+    ]
+    settings.AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.RemoteUserBackend"]
+    named = Client(enforce_csrf_checks=True, REMOTE_USER="alice")
+    pay(bank, alice, named)
+    payment = Payment(bank, named)
+    payment.start()
+    payment.come_back()
+    payment.browser = Client(REMOTE_USER="alice")  # of the same name, and another browser
+    payment.send_again()
+    assert payment.paid == 0
+
+
+def test_account_that_is_closed_though_its_backend_lets_it_in(bank, alice, settings):  # A17 T22
+    settings.AUTHENTICATION_BACKENDS = [f"{HERE}.AnyBackend"]
+    payment = Payment(bank, bank.sign_in(alice))
+    payment.start()
+    payment.come_back()
+    type(alice).objects.update(is_active=False)
+    assert (payment.send_again().status_code, payment.paid) == (403, 0)
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_page_of_a_failing_view_gives_nothing_back(bank, alice, settings, done, debug):  # A13 A38 K8
+    """The debug page tells its reader neither the secret nor the hosted page, and the approval stays spent."""
+    settings.ROOT_URLCONF, settings.DEBUG = "tests.journeys.urls", debug
+    bank.authsignal.challenge("pay")
+    payment = Payment(bank, bank.sign_in(alice, raise_request_exception=False))
+    payment.page = payment.browser.post("/fail/")
+    hosted = payment.page.step_up.url
+    payment.come_back()
+    failed = payment.send_again()
+    shown = failed.content.decode()
+    assert (failed.status_code, "ArithmeticError" in shown) == (500, debug)
+    assert [
+        secret for secret in (settings.AUTHSIGNAL_SECRET, hosted, hosted.partition("=")[2]) if secret in shown
+    ] == []
+    assert [payment.send_again().status_code for _ in range(2)] == [409, 409]
+    assert done == ["/fail/"]
