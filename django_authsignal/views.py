@@ -81,7 +81,9 @@ def _take_query(request: HttpRequest) -> _Query:
     request.GET = QueryDict()
     for name in ("QUERY_STRING", "RAW_URI", "REQUEST_URI"):
         if name in request.META:
-            request.META[name] = ""
+            request.META[name] = "" if name == "QUERY_STRING" else request.META[name].partition("?")[0]
+    if scope := getattr(request, "scope", None):  # ASGI; servers and reporters read it when the answer is there
+        scope["query_string"] = b""
     return query
 
 

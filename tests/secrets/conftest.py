@@ -7,14 +7,14 @@ import threading
 import pytest
 from django.db.backends.signals import connection_created
 
-from .site import EMAIL, PHONE, SECRET, Network
+from .site import SECRET, Network, told
 
 
 @pytest.fixture
 def network(authsignal, settings):
     authsignal.store.secret = settings.AUTHSIGNAL_SECRET = SECRET
     settings.ROOT_URLCONF = "tests.secrets.urls"
-    settings.AUTHSIGNAL_ATTRIBUTES = lambda request: {"email": EMAIL, "phoneNumber": PHONE}
+    settings.AUTHSIGNAL_ATTRIBUTES = told
     settings.AUTHSIGNAL_ADAPTER = Network(authsignal.store)
     authsignal.challenge("withdrawFunds")
     return settings.AUTHSIGNAL_ADAPTER

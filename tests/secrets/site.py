@@ -28,6 +28,11 @@ FORM = {"amount": "5000", "payee": "Landlord"}
 GARBAGE = {"token": "ey.garbage.token", "url": "https://hosted.example/?token=ey.garbage.token", "email": EMAIL}
 
 
+def told(request: Any) -> dict[str, str]:
+    """AUTHSIGNAL_ATTRIBUTES: what the project tells the service."""
+    return {"email": EMAIL, "phoneNumber": PHONE}
+
+
 class Network(SandboxAdapter):
     """The sandbox, until a call whose method and URL hold all of `words` breaks, or is answered with garbage."""
 
