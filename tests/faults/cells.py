@@ -18,8 +18,9 @@ is over, the same user does the same thing exactly once. What each fault is:
 
 The sites: **track**, the first submit of a protected request; **return**, the way back from the hosted page, when the
 service is asked what the token proves; **enrol**, the way to the hosted page of somebody without an authenticator;
-**webhook**, a delivery to us. Some faults also strike at a fifth, **spend**, when an approval is used. The doors: **sync**, a form and a sync view under WSGI; **async**, a script's JSON and an
-async view under ASGI.
+**webhook**, a delivery to us. Beside these four, some faults are tried at **spend**, when an approval is used, and at
+**command**, when an operator enrols a verified number. The doors: **sync**, a form and a sync view under WSGI (gunicorn
+at the webhook); **async**, a script's JSON and an async view under ASGI (uvicorn).
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ NOT_APPLICABLE = {
 
 UPSTREAM = "tests/faults/test_upstream.py"
 PROVED_BY = {
-    **{fault: UPSTREAM for fault in FAULTS[:19]},
+    **dict.fromkeys(FAULTS[:19], UPSTREAM),
     **dict.fromkeys(("F20", "F21", "F22", "F24"), "tests/faults/test_database.py"),
     "F23": "tests/faults/test_database_locks.py",
     "F25": "tests/faults/test_caches.py",

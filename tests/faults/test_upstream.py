@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import time
+import tracemalloc
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -21,7 +22,8 @@ from example_project.bank.seed import open_account
 from tests.rig.proofs import LONG, record
 
 from .bench import BASIC, BUDGET, ENROL, SECRET, SLACK, Customer, a_bench, alarm
-from .cells import PROVED_BY, UPSTREAM, of
+from .cells import PROVED_BY, UPSTREAM, Cell, of
+from .tls import impostor
 from .variants import HARMLESS, PARTS, UNAVAILABLE, VARIANTS
 
 SITES = ("track", "return", "enrol")
@@ -156,3 +158,25 @@ def test_way_to_enrolment(bench, customer, cell, variant, caplog):
     assert customer.send("get", customer.enrols(answer["Location"])).status_code == 200
     customer.pays_once()
     proved(cell, variant, bench, caplog.text)
+
+
+@pytest.mark.parametrize(
+    "shape", [one for one in VARIANTS["F14"] if one.name != "huge header"], ids=lambda one: one.name
+)
+@pytest.mark.parametrize("cell", [Cell("F14", "track", "sync")], ids=str)
+def test_answer_without_end_takes_little_memory(bench, customer, cell, shape):
+    with struck(bench, "track", shape):
+        tracemalloc.start()
+        try:
+            assert customer.pay().status_code == shape.track
+            assert tracemalloc.get_traced_memory()[1] < MOST_MEMORY
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.parametrize("cell", [Cell("F4", "track", "sync")], ids=str)
+def test_good_certificate_is_what_the_bad_ones_lack(bench, customer, cell):
+    """So that F4 fails for the reason that it names, and not for any other."""
+    bench.decide(Outcome.ALLOW)
+    with impostor(bench, "good"):
+        assert (customer.pay().status_code, customer.effects) == (200, 1)

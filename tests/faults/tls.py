@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ssl
 import subprocess
 import tempfile
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
 __all__ = ["impostor"]
 
 KEY = "-newkey rsa:2048 -nodes"
+CA_USE = "-addext keyUsage=critical,keyCertSign,cRLSign"
 
 
 @cache
 def authority() -> tempfile.TemporaryDirectory[str]:
     """A folder with a certificate authority, and what it has signed: good, expired, of another host, by itself."""
     folder = tempfile.TemporaryDirectory(prefix="authority-")
+    atexit.register(folder.cleanup)
     home = Path(folder.name)
     (home / "index").touch()
     (home / "serial").write_text("01")
@@ -39,7 +42,7 @@ def authority() -> tempfile.TemporaryDirectory[str]:
     def openssl(command: str) -> None:
         subprocess.run(["openssl", *command.split()], cwd=home, check=True, capture_output=True)
 
-    openssl(f"req -x509 {KEY} -days 2 -subj /CN=authority -keyout ca.key -out ca.pem")
+    openssl(f"req -x509 {KEY} -days 2 -subj /CN=authority {CA_USE} -keyout ca.key -out ca.pem")
     for name, host, dates in (
         ("good", "IP:127.0.0.1", "-days 2"),
         ("expired", "IP:127.0.0.1", "-startdate 20200101000000Z -enddate 20200102000000Z"),

@@ -112,7 +112,7 @@ class Hostile:
         self._thread.join(PATIENCE)
 
     def answer(self, part: str, answer: Answer) -> None:
-        """Answer every request whose target contains *part* so, after having worked on it, until ``calm()``."""
+        """Answer every request whose first line contains *part* so, after having worked on it, until ``calm()``."""
         self._answers[part] = answer
 
     def calm(self) -> None:
@@ -128,7 +128,7 @@ class Hostile:
         prepared.url, prepared.body = str(asked.url), request.body
         honest = self._honest.answer(prepared)
         for part, answer in self._answers.items():
-            if part in request.target:
+            if part in f"{request.method} {request.target}":
                 return answer.make(honest.content), answer.ends
         return response(honest.content, honest.status_code), False
 
