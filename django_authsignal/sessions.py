@@ -20,6 +20,7 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
 from django_authsignal.client.sealed import Sealed
+from django_authsignal.conf import app_settings
 from django_authsignal.digests import digests
 from django_authsignal.statuses import SKEW
 
@@ -125,7 +126,7 @@ def open_window(
     now = int(time.time())
     values = [now, outcome, verification_method, row_pk]
     nonce = _facts(request).get("nonce") or _new_nonce(request)
-    signature = _sign(request.user, nonce, f"window {environment} {action}", values)[0]
+    signature = _sign_grant(request.user, nonce, f"window {environment} {action}", values)[0]
     facts = _facts(request)
     facts["windows"] = {**facts.get("windows", {}), action: [*values, signature]}
     session_of(request).cycle_key()
@@ -138,7 +139,8 @@ def current_window(request: HttpRequest, action: str, environment: str) -> Windo
     *values, signature = facts.get("windows", {}).get(action, [None])
     if signature is None:
         return None
-    if not _matches(signature, _sign(request.user, facts.get("nonce", ""), f"window {environment} {action}", values)):
+    genuine = _sign_grant(request.user, facts.get("nonce", ""), f"window {environment} {action}", values)
+    if not _matches(signature, genuine):
         return None
     issued, outcome, verification_method, row_pk = values
     return Window(int(time.time()) - issued, outcome, verification_method, row_pk)
@@ -148,7 +150,7 @@ def record_sign_in(request: HttpRequest, action: str, environment: str, outcome:
     """Note that this login passed its step-up; the session gets a new key, as after any gain of rights."""
     facts = _facts(request)
     nonce = facts.get("nonce") or _new_nonce(request)
-    signature = _sign(request.user, nonce, f"sign-in {environment} {action}", [outcome])[0]
+    signature = _sign_grant(request.user, nonce, f"sign-in {environment} {action}", [outcome])[0]
     facts = {**_facts(request), "sign_in": [outcome, signature]}
     session_of(request).cycle_key()
     session_of(request)[SESSION_KEY] = facts
@@ -158,7 +160,7 @@ def sign_in_outcome(request: HttpRequest, action: str, environment: str) -> str:
     """How this login passed its step-up, or '' while that is pending."""
     facts = _facts(request)
     outcome, signature = facts.get("sign_in", ["", ""])
-    genuine = _sign(request.user, facts.get("nonce", ""), f"sign-in {environment} {action}", [outcome])
+    genuine = _sign_grant(request.user, facts.get("nonce", ""), f"sign-in {environment} {action}", [outcome])
     return str(outcome) if outcome and _matches(signature, genuine) else ""
 
 
@@ -209,6 +211,11 @@ def _sign(user: Any, nonce: str, subject: str, values: list[Any]) -> list[str]:
         for hashed in _session_hashes(user)
         for signature in digests(f"session {subject}", [str(user.pk), hashed, nonce, *values])
     ]
+
+
+def _sign_grant(user: Any, nonce: str, subject: str, values: list[Any]) -> list[str]:
+    """As ``_sign()``, for what a tenant of Authsignal has granted: it is nothing at another one (T46)."""
+    return _sign(user, nonce, subject, [app_settings.TENANT_ID, *values])
 
 
 def _matches(signature: str, genuine: list[str]) -> bool:
