@@ -1,50 +1,25 @@
-"""The bank under each kind of server, whose workers are killed and restarted, and a customer for each crash."""
+"""A customer for each crash, and what must hold after every one."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
-from io import StringIO
-from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from django.core.management import call_command
 from django.db import connection
-from django.db.models import F
 
-from django_authsignal.models import TrackedAction
 from django_authsignal.sandbox.server import SandboxServer
 from django_authsignal.sandbox.store import Store
 from example_project.bank.seed import OPENING_BALANCE
 from tests.conftest import BANK_RULES
 from tests.rig.crashes import Trap
 from tests.rig.proofs import often, record
-from tests.rig.servers import BankServer, gunicorn, serve_bank, uvicorn
+from tests.rig.servers import serve_bank
 
-from .browser import PATIENCE
 from .customer import Customer
+from .site import SERVERS, SETTINGS, Site
 
-# Two workers each, replaced by their master; gunicorn's are forks of a process that has loaded the bank.
-SERVERS: dict[str, Callable[[int], list[str]]] = {
-    "gunicorn sync": lambda fd: [*gunicorn(fd, threads=1), "--worker-class", "sync", "--preload"],
-    "gunicorn gthread": lambda fd: [*gunicorn(fd), "--preload"],
-    "uvicorn": lambda fd: [*uvicorn(fd), "--workers", "2", "--timeout-worker-healthcheck", str(PATIENCE)],
-}
 KINDS = {"sqlite": ["gunicorn sync", "uvicorn"], "postgresql": ["uvicorn", "gunicorn gthread"]}[connection.vendor]
-# Under uvicorn the guarded view is an async one.
-SETTINGS = {"uvicorn": {"ROOT_URLCONF": "tests.crashes.urls"}}
-
-
-@dataclass(frozen=True)
-class Site:
-    kind: str
-    server: BankServer
-    store: Store
-    api_url: str
-    trap: Trap
 
 
 @pytest.fixture(scope="module", params=KINDS[: often(1, 2)], ids=lambda kind: kind.replace(" ", "-"))
@@ -64,33 +39,25 @@ def running(request, django_db_setup, tmp_path_factory) -> Iterator[Site]:
 @pytest.fixture
 def site(running, transactional_db, settings) -> Iterator[Site]:
     settings.AUTHSIGNAL_API_URL = running.api_url  # this process asks it too, when it syncs
-    # The service asks before a challenge may succeed; its logs are sent when a test says so.
-    running.store.send_webhooks(f"{running.server.url}/step-up/webhook/", pause=3600)
-    running.store.webhooks.sender.timeout = PATIENCE
+    running.listens()
     yield running
     running.store.webhooks.close()
 
 
 @pytest.fixture
 def customers(site) -> Callable[..., Iterator[Customer]]:
-    def each(point: str, long: int = 25) -> Iterator[Customer]:
-        """Customers, each of whom meets one crash at *point*; when all have, nothing that is heard later may grant."""
+    def each(point: str, kills: int) -> Iterator[Customer]:
+        """Customers who each meet one crash at *point*; every second one tries again only when a sync has run."""
         met = []
-        for number in range(often(1, long)):
-            customer = Customer(f"customer{number}", site.server.url, site.store, site.trap)
+        for number in range(kills):
+            customer = Customer(f"customer{number}", site, patient=number % 2 == 1)
             yield customer
             check(customer)
             met.append(customer)
-        paid, before = [customer.ledger for customer in met], [customer.statuses for customer in met]
-        told_later(site)
-        for customer in met:
-            check(customer)
-            check_truth(customer)
-        ended = [["void" if status == "created" else status for status in statuses] for statuses in before]
-        assert [customer.statuses for customer in met] == ended
-        assert [customer.ledger for customer in met] == paid
+        check_news(site, met)
         assert "Traceback" not in site.server.log()
-        effects, approvals = sum(map(len, paid)), sum(len(customer.approvals) for customer in met)
+        approvals = sum(len(customer.approvals) for customer in met)
+        effects = sum(len(customer.ledger) for customer in met)
         record("crashes", f"{point}, {site.kind}", kills=len(met), approvals=approvals, effects=effects)
 
     return each
@@ -106,23 +73,16 @@ def check(customer: Customer) -> None:
     assert customer.balance == OPENING_BALANCE - sum(customer.ledger)
 
 
-def check_truth(customer: Customer) -> None:
-    """Each row says of the service what the service says itself."""
-    said = {action.key: action.state for action in customer.tracked}
-    for row in customer.actions:
-        assert row.remote_state == said.get(str(row.idempotency_key), "")
-
-
-def told_later(site: Site) -> None:
-    """The service's log arrives, and a minute later a sync; a second one has nothing left to do."""
-    assert site.store.webhooks.flush_logs()
-    TrackedAction.objects.update(created_at=F("created_at") - timedelta(seconds=61))
-    synced()
-    again = synced()
+def check_news(site: Site, met: list[Customer]) -> None:
+    """What is heard later grants nothing, ends what hangs, and leaves rows that say what the service says."""
+    before = [(customer.ledger, customer.statuses) for customer in met]
+    assert site.hears()["drift"] == 0
+    again = site.hears()
     assert {**again, "rows": 0} == dict.fromkeys(again, 0)
-
-
-def synced() -> dict[str, Any]:
-    out = StringIO()
-    call_command("authsignal_sync", json=True, figures=False, verbosity=0, stdout=out)
-    return json.loads(out.getvalue())
+    for customer, (ledger, statuses) in zip(met, before, strict=True):
+        assert customer.ledger == ledger
+        assert customer.statuses == ["void" if status == "created" else status for status in statuses]
+        said = {action.key: action.state for action in customer.tracked}
+        assert [row.remote_state for row in customer.actions] == [
+            said.get(str(row.idempotency_key), "") for row in customer.actions
+        ]

@@ -14,26 +14,28 @@ from django_authsignal.sandbox.records import Action
 from django_authsignal.statuses import GRANTING
 from example_project.bank.models import Account, Transfer
 from example_project.bank.seed import open_account
-from tests.rig.crashes import Trap
 
 from .browser import Browser, Form, form
+from .site import Site
 
 CUT = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
 
 
 class Customer:
-    def __init__(self, name: str, bank_url: str, store: Any, trap: Trap) -> None:
-        self.user = open_account(name)
-        self._bank, self._store, self._trap = bank_url, store, trap
+    """*patient*: tries again only after a minute, when the bank has heard all that the service tells it."""
+
+    def __init__(self, name: str, site: Site, *, patient: bool) -> None:
+        self.user, self._site, self._patient = open_account(name), site, patient
         self._browser = Browser()
         signing_in = form(self.open("/sign-in/"), "password").filled(username=name, password=name)
-        assert self.send(signing_in).url == f"{bank_url}/"
+        page = self.send(signing_in)
+        assert page.url == f"{site.server.url}/", page.text
 
     # At the bank and at Authsignal
 
     def open(self, url: str) -> requests.Response:
         """Open a path of the bank's, or an address that another page led to."""
-        return self._browser.open(self._bank + url if url.startswith("/") else url)
+        return self._browser.open(self._site.server.url + url if url.startswith("/") else url)
 
     def send(self, form: Form) -> requests.Response:
         return self._browser.send(form)
@@ -52,7 +54,7 @@ class Customer:
 
     def passes(self) -> str:
         """Type the right code on the hosted page of the last challenge; the address that it leads back to."""
-        typed = form(self.open(self.hosted), "code").filled(code=self._store.code, do="verify")
+        typed = form(self.open(self.hosted), "code").filled(code=self._site.store.code, do="verify")
         back = self._browser.send(typed, allow_redirects=False)
         assert back.status_code in (302, 303), back.text
         return back.headers["Location"]
@@ -63,7 +65,7 @@ class Customer:
     def is_paid(self, sent: Form) -> None:
         """This form moves money, once."""
         before = self.ledger
-        assert self.send(sent).url == f"{self._bank}/"
+        assert self.send(sent).url == f"{self._site.server.url}/"
         assert len(self.ledger) == len(before) + 1
 
     def starts_again(self, sent: Form) -> None:
@@ -74,8 +76,15 @@ class Customer:
 
     def dies(self, point: str, request: Callable[..., Any], *arguments: Any) -> None:
         """Make a request whose worker is killed at *point*, so that no answer ever comes."""
-        with self._trap.set(point), pytest.raises(CUT):
+        with self._site.trap.set(point), pytest.raises(CUT):
             request(*arguments)
+
+    def waits(self) -> None:
+        """Before trying again."""
+        if self._patient:
+            before = self.ledger
+            self._site.hears()
+            assert self.ledger == before
 
     # What is found
 
@@ -95,7 +104,7 @@ class Customer:
     @property
     def tracked(self) -> tuple[Action, ...]:
         """What the service knows, the newest first."""
-        return self._store.actions(str(self.user.pk))
+        return self._site.store.actions(str(self.user.pk))
 
     @property
     def approvals(self) -> set[str]:
