@@ -7,8 +7,6 @@ from django.core.checks import run_checks
 
 from django_authsignal.models import TrackedAction
 
-from .journey import Payment
-
 
 @pytest.fixture(params=[59, -59], ids=["ahead first", "behind first"])
 def turns(request, clock):
@@ -36,20 +34,6 @@ def test_enrolment_on_a_worker_of_another_clock(bank, carol, clock, offset, stat
     assert ("Location" in browser.post("/step-up/enrol/")) == (state == "start")
     browser.force_login(carol)
     assert browser.post("/step-up/enrol/")["Location"].startswith("http://sandbox.localhost/")
-
-
-@pytest.mark.parametrize("offset", [3600, -3600, 86400, -86400])
-@pytest.mark.parametrize("step", ["come_back", "send_again"])
-def test_clock_that_jumps_far_ends_what_was_open(bank, alice, customer, clock, step, offset):  # A19 F29 T70
-    payment = Payment(bank, customer)
-    payment.start()
-    if step == "send_again":
-        payment.come_back()
-    clock.shift(offset)
-    if step == "come_back":
-        payment.browser.force_login(alice)
-    payment.send_again()
-    assert payment.paid == 0
 
 
 def test_time_without_zones_is_refused_and_approves_nothing(bank, alice, settings, journey):

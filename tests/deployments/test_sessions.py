@@ -12,7 +12,7 @@ from django.test import Client
 
 from django_authsignal.models import TrackedAction
 
-from .journey import JOURNEYS, Payment, fill_in, pay
+from .journey import JOURNEYS, Payment, fill_in, look, pay
 from .oddities import carry_on
 
 ENGINES = ["cache", "cached_db", "file"]
@@ -37,6 +37,7 @@ def sign_in(bank, alice):
     return lambda: bank.sign_in(alice, enforce_csrf_checks=True)
 
 
+@pytest.mark.parametrize("journey", [pay, look])
 @pytest.mark.parametrize("name", ENGINES)
 def test_journey_ends_as_anywhere(bank, alice, engine, sign_in, journey, name):
     engine(name)
@@ -137,7 +138,7 @@ class TimeMachine:
             yield
 
 
-@pytest.mark.parametrize("engine_name", ["signed_cookies", "db", "cache"])
+@pytest.mark.parametrize("engine_name", ["signed_cookies", "db"])
 @pytest.mark.parametrize("then", ["spend", "logout"])
 def test_old_cookie_pays_nothing_again(bank, alice, engine, sign_in, engine_name, then):  # T6 T20
     engine(engine_name)
@@ -154,10 +155,10 @@ def test_old_cookie_pays_nothing_again(bank, alice, engine, sign_in, engine_name
     for _ in machine.travel():
         for again in (payment.send_again, payment.come_back, payment.send_again):
             answer = again()
-            assert (payment.paid, answer.status_code in (302, 303, 403, 409, 200)) == (1, True)
+            assert (payment.paid, answer.status_code in (200, 302, 303, 403, 409)) == (1, True)
 
 
-@pytest.mark.parametrize("engine_name", ["signed_cookies", "db", "cache"])
+@pytest.mark.parametrize("engine_name", ["signed_cookies", "db"])
 def test_approval_ends_with_the_logout_whatever_cookie_comes_back(bank, alice, engine, sign_in, engine_name):  # A16
     engine(engine_name)
     browser = sign_in()

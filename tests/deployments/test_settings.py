@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import get_script_prefix, set_script_prefix
 from django.utils import translation
 
-from .journey import JOURNEYS, Payment, pay
+from .journey import Payment, look, pay, rename
 from .oddities import MountedClient, ZippingClient, settings_with
 
 HERE = "tests.deployments.oddities"
@@ -41,6 +41,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.parametrize("journey", [pay, look])
 @pytest.mark.parametrize("odd", SETTINGS.values(), ids=SETTINGS)
 def test_journey_ends_as_anywhere(bank, alice, customer, settings, journey, odd):
     for name, value in odd.items():
@@ -48,12 +49,11 @@ def test_journey_ends_as_anywhere(bank, alice, customer, settings, journey, odd)
     journey(bank, alice, bank.sign_in(alice, enforce_csrf_checks=True))
 
 
-@pytest.mark.parametrize("language", ["en", "de"])
-def test_journey_below_a_language(bank, alice, customer, settings, journey, language):
+def test_journey_below_a_language(bank, alice, customer, settings, journey):
     settings.ROOT_URLCONF = f"{HERE}_urls"
-    with translation.override(language):
+    with translation.override("de"):
         journey(bank, alice, customer)
-    assert all(f"/{language}/step-up/" in call.payload["redirectUrl"] for call in tracked(bank))
+    assert all("/de/step-up/" in call.payload["redirectUrl"] for call in tracked(bank))
 
 
 def test_approval_does_not_change_its_language(bank, customer, settings):
@@ -80,9 +80,7 @@ def at_root():
 
 
 @pytest.mark.parametrize("way", ["SCRIPT_NAME", "FORCE_SCRIPT_NAME"])
-@pytest.mark.parametrize(
-    "journey", [JOURNEYS["pay"], JOURNEYS["look"], JOURNEYS["rename"]], ids=["pay", "look", "rename"]
-)
+@pytest.mark.parametrize("journey", [pay, look, rename])
 def test_journey_below_a_prefix(bank, alice, settings, at_root, journey, way):
     if way == "FORCE_SCRIPT_NAME":
         settings.FORCE_SCRIPT_NAME = "/bank"
