@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 from django_authsignal.callers import wants_json
 from django_authsignal.holding import hold, label_of
 from django_authsignal.policy import StepUpPolicy
+from django_authsignal.services.asking import RETRY_SECONDS
 from django_authsignal.services.completion import status_capability
 from django_authsignal.services.decision import Decision, Outcome
 from django_authsignal.services.users import enrol_path
@@ -73,6 +74,8 @@ def page(request: HttpRequest, template: str, context: dict[str, Any], status: i
     response = render(request, f"authsignal/{template}", context, status=status)
     if template in PAGES_WITH_FORM:
         response["Referrer-Policy"] = "same-origin"
+    if status == 503:
+        response["Retry-After"] = str(RETRY_SECONDS)
     return harden(response)
 
 

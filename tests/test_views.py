@@ -217,6 +217,7 @@ def test_outage_after_the_challenge_offers_to_try_again(gated, authsignal):
     authsignal.down()
     response = gated.client.get(MANAGE)
     assert (response.status_code, response.context["retry_url"]) == (503, MANAGE)
+    assert response["Retry-After"] == "10"
 
 
 @pytest.mark.parametrize("method", ["put", "delete", "head", "options"])

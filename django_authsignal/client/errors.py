@@ -53,6 +53,11 @@ class Unavailable(_CallError):
         self.retry_after = retry_after
         self.detail = detail
 
+    @property
+    def is_tls(self) -> bool:
+        """Whether TLS failed, by certificate, host name or protocol: that takes somebody to mend."""
+        return self.detail.startswith("SSL")
+
 
 class Unauthorized(_CallError):
     """The service does not accept our secret (``status`` 401 or 403). Every call will fail until it is corrected."""

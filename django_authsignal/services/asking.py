@@ -82,6 +82,7 @@ def resume(question: Question, row: TrackedAction) -> Decision | None:
         try:
             answer = track(question, row, told(question), connection.get_client())
         except Unavailable as error:
+            outage(row, error)
             return question.decided(Outcome.UNAVAILABLE, row, retry_after=_retry_after(error))
         except AuthsignalError as error:
             alarm(row, error)
@@ -203,14 +204,14 @@ def _refuse(question: Question, row: TrackedAction, outcome: Outcome, reason: st
 
 def _unavailable(question: Question, row: TrackedAction, error: Unavailable) -> Decision:
     """The service cannot be asked. Only a policy that says so, and only while no connection is made, goes on (T40)."""
-    logger.warning("action %r could not be tracked: %s", row.action, error)
     may_open = question.policy.on_unavailable == "allow" and not error.sent
     row.end(Status.VOID, "unreachable" if may_open else "unavailable")
     # Counted after this row is committed, so that parallel requests cannot all see room for one more.
     since = timezone.now() - timedelta(hours=1)
     if may_open and TrackedAction.objects.ended_for("unreachable", row.user_id, since) <= MOST_BYPASSES_PER_HOUR:
+        _log_outage(row, error)
         return _bypass(question, row, "unavailable")
-    row.note(ActionEvent.Kind.OUTAGE, str(error))
+    outage(row, error)
     return question.decided(Outcome.UNAVAILABLE, row, reason="unavailable", retry_after=_retry_after(error))
 
 
@@ -227,6 +228,18 @@ def _anomaly(question: Question, row: TrackedAction, problem: AuthsignalError | 
     row.end(Status.VOID, "upstream_error")
     alarm(row, problem)
     return question.decided(Outcome.UPSTREAM_ERROR, row, reason="upstream_error")
+
+
+def outage(row: TrackedAction, error: Unavailable) -> None:
+    """Put a call that got no answer on the row's record and in the log."""
+    row.note(ActionEvent.Kind.OUTAGE, str(error))
+    _log_outage(row, error)
+
+
+def _log_outage(row: TrackedAction, error: Unavailable) -> None:
+    # A certificate or a protocol does not mend itself (F4).
+    level = logging.ERROR if error.is_tls else logging.WARNING
+    logger.log(level, "action %r could not be decided: %s", row.action, error)
 
 
 def alarm(row: TrackedAction, problem: AuthsignalError | str) -> None:

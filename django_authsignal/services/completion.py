@@ -95,7 +95,7 @@ def validate(row: TrackedAction, token: str) -> Result:
     try:
         answer = connection.get_client().validate_challenge(token, user_id=row.authsignal_user_id, action=row.action)
     except Unavailable as error:
-        row.note(ActionEvent.Kind.OUTAGE, str(error))
+        asking.outage(row, error)
         return Result.UNAVAILABLE
     except AuthsignalError as error:
         asking.alarm(row, error)

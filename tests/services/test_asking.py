@@ -165,7 +165,7 @@ def test_outage_is_noted_and_told_when_to_try_again(gated, authsignal, caplog):
     assert (response.status_code, response["Retry-After"]) == (503, "10")
     assert (gated.row.status, gated.row.reason) == (Status.VOID, "unavailable")
     assert [kind for kind, _ in noted(gated.row)] == [ActionEvent.Kind.OUTAGE]
-    assert "action 'pay' could not be tracked" in caplog.text
+    assert "action 'pay' could not be decided" in caplog.text
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("30", "30"), ("0", "10"), ("90000", "60"), ("soon", "10")])

@@ -183,6 +183,7 @@ def test_service_that_cannot_be_reached_leaves_the_challenge_pending(gated, chal
     authsignal.down()
     response = complete_step_up(gated.client, challenged)
     assert (response.status_code, response.context["result"]) == (503, Result.UNAVAILABLE)
+    assert response["Retry-After"] == "10"
     assert (gated.row.status, gated.row.events.get().kind) == (Status.PENDING, ActionEvent.Kind.OUTAGE)
     authsignal.up()
     assert complete_step_up(gated.client, challenged).headers["Location"] == "/gated/"
@@ -201,6 +202,7 @@ def test_database_that_fails_approves_nothing(gated, challenged, words, error): 
     with broken_database(*words, error=error):
         response = complete_step_up(gated.client, challenged)
     assert (response.status_code, response.context["result"]) == (503, Result.UNAVAILABLE)
+    assert response["Retry-After"] == "10"
     assert gated.row.status == Status.PENDING
 
 
