@@ -20,7 +20,6 @@ GOES_WELL = {"track": 403, "return": 303, "spend": 200, "webhook": 200, "enrol":
 """What the request of each site is answered: a challenge, our own page, the view, thanks, the hosted page."""
 BEFORE = {"track": [], "return": ["pending"], "spend": ["approved"], "webhook": ["pending"], "enrol": []}
 """The rows that the request of each site finds, and leaves if it fails in time."""
-RETRY_AFTER = {"track": "10", "spend": "10", "webhook": "30"}
 
 
 class Visit:
@@ -102,8 +101,8 @@ class Visit:
 
     def denied(self, answer: Any) -> None:
         """*answer* is one that its reader can do something about, and nothing was done."""
-        said = (answer.status_code, answer.get("Retry-After"), self.effects)
-        assert said == (503, RETRY_AFTER.get(self.site), 0)
+        said = (answer.status_code, answer.headers["Retry-After"], self.effects)
+        assert said == (503, "30" if self.site == "webhook" else "10", 0)
 
     def recovers(self, request: Callable[[], Any]) -> None:
         """*request* goes well when it is sent once more, and so does the rest of the journey."""
