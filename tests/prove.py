@@ -14,47 +14,59 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import django
 
-DATABASES = ("sqlite", "postgresql")
-# Each proof: the tests that make it, on which databases, and the least that its figures must come to.
+BOTH = ("sqlite", "postgresql")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Tests that prove something, and the least that their figures must come to."""
+
+    least: dict[str, int]
+    tests: tuple[str, ...] = ()
+    databases: tuple[str, ...] = ("sqlite",)
+    program: str = ""
+    """A module to run instead of tests."""
+
+    @property
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", *([self.program] if self.program else ["pytest", "-q", *self.tests])]
+
+
+SYNC_CRASHES = "tests/commands/test_authsignal_sync_crashes.py"
+WEBHOOKS = ("tests/webhooks/test_fuzz.py", "tests/webhooks/test_view.py")
 PROOFS = {
-    "faults": ("tests/faults", DATABASES),
-    "races": ("tests/races", DATABASES),
-    "crashes": ("tests/crashes tests/commands/test_authsignal_sync_crashes.py", DATABASES),
-    "machine": ("tests/machine", DATABASES),
-    "webhooks": ("tests/webhooks/test_fuzz.py tests/webhooks/test_view.py", ("sqlite",)),
-}
-AT_LEAST = {
-    "faults": {"cells": 200},
-    "races": {"rounds": 600},
-    "crashes": {"kills": 250},
-    "machine": {"steps": 20_000},
-    "webhooks": {"inputs": 100_000},
+    "faults": Proof({"cells": 200}, ("tests/faults",), BOTH),
+    "races": Proof({"rounds": 600}, ("tests/races",), BOTH),
+    "crashes": Proof({"kills": 500}, ("tests/crashes", SYNC_CRASHES), BOTH),
+    "machine": Proof({"steps": 20_000}, ("tests/machine",), BOTH),
+    "webhooks": Proof({"inputs": 100_000}, WEBHOOKS),
+    "secrets": Proof({"points": 10}, ("tests/secrets",)),
+    "mutation": Proof({"mutants": 500}, program="tests.mutation"),
 }
 Figures = dict[tuple[str, str], Counter[str]]
 
 
-def run(proof: str, folder: str) -> float:
-    """Run *proof*, its figures going to *folder*. Returns the seconds it took; exits when it fails."""
-    tests, databases = PROOFS[proof]
-    started = time.monotonic()
-    for database in databases:
-        sys.stderr.write(f"{proof} on {database} …\n")
+def run(name: str, folder: str) -> float:
+    """Run a proof, its figures going to *folder*. Returns the seconds it took; exits when it fails."""
+    proof, started = PROOFS[name], time.monotonic()
+    for database in proof.databases:
+        sys.stderr.write(f"{name} on {database} …\n")
         environment = {
             "AUTHSIGNAL_TEST_LONG": "1",
             "AUTHSIGNAL_TEST_REQUIRE_ALL": "1",
             "AUTHSIGNAL_TEST_DATABASE": database,
             "AUTHSIGNAL_PROOFS": folder,
         }
-        command = [sys.executable, "-m", "pytest", "-q", *tests.split()]
         # The table alone is for standard output.
-        done = subprocess.run(command, env=os.environ | environment, stdout=sys.stderr, check=False)
+        done = subprocess.run(proof.command, env=os.environ | environment, stdout=sys.stderr, check=False)
         if done.returncode:
-            sys.exit(f"{proof} failed on {database}: nothing is proved.")
+            sys.exit(f"{name} failed on {database}: nothing is proved.")
     return time.monotonic() - started
 
 
@@ -71,7 +83,7 @@ def too_few(proof: str, figures: Figures) -> list[str]:
     """Which of *proof*'s figures stay below what is promised."""
     total = sum((counts for (name, _), counts in figures.items() if name == proof), Counter[str]())
     return [
-        f"{proof}: {total[name]} {name} < {least}" for name, least in AT_LEAST[proof].items() if total[name] < least
+        f"{proof}: {total[name]} {name} < {least}" for name, least in PROOFS[proof].least.items() if total[name] < least
     ]
 
 
