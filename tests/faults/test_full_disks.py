@@ -25,6 +25,7 @@ from .visits import BEFORE
 CELLS = of(["F31"], sites=[*SITES, "spend"])
 every_cell = pytest.mark.parametrize("cell", CELLS, ids=str)
 some_cells = pytest.mark.parametrize("cell", [cell for cell in CELLS if LONG or cell.door == "sync"], ids=str)
+FAST = "PRAGMA synchronous = OFF"  # it does not outlive the run
 FULL = "/dev/full"
 logger = logging.getLogger("django_authsignal")
 
@@ -32,7 +33,7 @@ logger = logging.getLogger("django_authsignal")
 @pytest.fixture(scope="module")
 def database(django_db_blocker, tmp_path_factory):
     path = tmp_path_factory.mktemp("bank") / "bank.sqlite3"
-    with django_db_blocker.unblock(), filed(path, timeout=1) as file:
+    with django_db_blocker.unblock(), filed(path, init_command=FAST) as file:
         yield file
 
 
@@ -41,7 +42,7 @@ def no_room(database):
     """The file may not grow, and its pages have no room for a row more."""
     options = database.connection.settings_dict["OPTIONS"]
     database.connection.close()
-    options["init_command"] = "PRAGMA max_page_count = 1"  # as many as there are
+    options["init_command"] = f"{FAST}; PRAGMA max_page_count = 1"  # as many as there are
     for make in (junk_row, junk_event):
         with pytest.raises(DatabaseError, match="disk is full"):
             deque(map(make, range(10_000)), maxlen=0)
@@ -49,7 +50,7 @@ def no_room(database):
         yield
     finally:
         database.connection.close()
-        del options["init_command"]
+        options["init_command"] = FAST
         TrackedAction.objects.filter(route="junk").delete()
         WebhookEvent.objects.filter(type="junk").delete()
 
