@@ -7,6 +7,7 @@ Every cell tries several shapes of its fault; the first submits, returns and enr
 from __future__ import annotations
 
 import itertools
+import logging
 import time
 import tracemalloc
 from contextlib import ExitStack, contextmanager
@@ -34,10 +35,12 @@ MOST_MEMORY = 20 * 1024 * 1024
 
 def runs(site):
     """Each cell of *site* with each shape of its fault; by default only the first submit meets all of them."""
-    cells = [cell for cell in CELLS if cell.site == site]
-    most = {cell: None if LONG or cell[1:] == ("track", "sync") else 1 for cell in cells}
-    pairs = [(cell, variant) for cell in cells for variant in VARIANTS[cell.fault][: most[cell]]]
-    return [pytest.param(cell, variant, id=f"{cell}-{variant.name}") for cell, variant in pairs]
+    return [
+        pytest.param(cell, variant, id=f"{cell}-{variant.name}")
+        for cell in CELLS
+        for number, variant in enumerate(VARIANTS[cell.fault])
+        if cell.site == site and (LONG or number == 0 or variant.short or cell[1:] == ("track", "sync"))
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +82,16 @@ def struck(bench, site, variant):
     bench.proxy.struck.clear()
     with ExitStack() as stack:
         variant.begin(bench, PARTS[site], stack)
+        bench.service.requests.clear()
         began = time.monotonic()
         yield
         assert time.monotonic() - began < BUDGET + SLACK
         met = any(PARTS[site] in request.target for request in bench.service.requests)
         assert met or bench.proxy.struck or variant.told(site) == UNAVAILABLE
+        asked = [request.json for request in bench.service.requests if PARTS[site] in request.target]
+        # A second try names the same action; a token is shown once.
+        assert len(asked) <= (1 if site == "return" else 2)
+        assert len({one["idempotencyKey"] for one in asked if site != "return"}) <= 1
     bench.calm()
     bench.decide(Outcome.CHALLENGE)
 
@@ -91,14 +99,18 @@ def struck(bench, site, variant):
 def told(answer, customer, variant, site):
     """One clear answer, without a secret in it; nothing done, nothing approved, something in the history."""
     assert answer.status_code == variant.told(site)
+    if answer.status_code == UNAVAILABLE:
+        assert answer["Retry-After"] in (variant.retry_after if site == "track" else ("10",))
     shown = str(answer.headers) + answer.content.decode()
     assert not [word for word in (SECRET, BASIC, "Traceback") if word in shown]
     assert customer.effects == 0
     assert not [row for row in customer.rows if row.approved_at or row.spent_at]
 
 
-def proved(cell, variant, bench, log):
-    assert not [word for word in (SECRET, BASIC) if word in log]
+def proved(cell, variant, bench, caplog):
+    assert not [word for word in (SECRET, BASIC) if word in caplog.text]
+    if cell.fault == "F4":  # it does not pass by itself
+        assert ("django_authsignal", logging.ERROR) in [entry[:2] for entry in caplog.record_tuples]
     assert all(bench.written_ahead)
     record("faults", cell.fault, answers=1)
     if variant is VARIANTS[cell.fault][0]:
@@ -115,10 +127,10 @@ def test_first_submit(bench, customer, cell, variant, caplog):
         told(answer, customer, variant, "track")
         assert customer.rows[-1].status in ("void", "refused")
         if answer.status_code == UNAVAILABLE:
-            assert (answer["Retry-After"] in (variant.retry_after or ("10",)), customer.recorded) == (True, {"outage"})
+            assert customer.recorded == {"outage"}
         if LONG or variant is VARIANTS[cell.fault][0]:
             customer.pays_once()
-    proved(cell, variant, bench, caplog.text)
+    proved(cell, variant, bench, caplog)
 
 
 @pytest.mark.parametrize(("cell", "variant"), runs("return"))
@@ -141,7 +153,7 @@ def test_way_back(bench, customer, cell, variant, caplog):
     else:
         assert customer.send("get", back).status_code == 303
         customer.spends_once(stopped)
-    proved(cell, variant, bench, caplog.text)
+    proved(cell, variant, bench, caplog)
 
 
 @pytest.mark.parametrize(("cell", "variant"), runs("enrol"))
@@ -157,7 +169,7 @@ def test_way_to_enrolment(bench, customer, cell, variant, caplog):
     assert answer.status_code == 303
     assert customer.send("get", customer.enrols(answer["Location"])).status_code == 200
     customer.pays_once()
-    proved(cell, variant, bench, caplog.text)
+    proved(cell, variant, bench, caplog)
 
 
 @pytest.mark.parametrize(
@@ -172,6 +184,12 @@ def test_answer_without_end_takes_little_memory(bench, customer, cell, shape):
             assert tracemalloc.get_traced_memory()[1] < MOST_MEMORY
         finally:
             tracemalloc.stop()
+
+
+def test_call_without_a_row_would_be_seen(bench, db):
+    """So that looking for what is written ahead can fail."""
+    get_client().track_action("7", "withdrawFunds")
+    assert bench.written_ahead == [False]
 
 
 @pytest.mark.parametrize("cell", [Cell("F4", "track", "sync")], ids=str)

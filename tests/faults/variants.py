@@ -42,8 +42,10 @@ class Variant:
     back: int
     enrol: int = UNAVAILABLE
     """The status that each site answers; HARMLESS where the call goes through in spite of it."""
-    retry_after: tuple[str, ...] = ()
-    """What Retry-After may say at track; any sensible number, if empty."""
+    retry_after: tuple[str, ...] = ("10",)
+    """What Retry-After may say at track."""
+    short: bool = False
+    """Tried at every site also by default."""
 
     def told(self, site: str) -> int:
         return {"track": self.track, "return": self.back, "enrol": self.enrol}[site]
@@ -238,7 +240,7 @@ VARIANTS: dict[str, list[Variant]] = {
         said("null", json_with(state=None, isValid=None)),
         said("booleans", json_with(state=True, isValid=1)),
         said("empty", json_with(state="", isValid="")),
-        said("isValid a text", json_with(isValid="true"), HARMLESS, ERROR, HARMLESS),
+        said("isValid a text", json_with(isValid="true"), HARMLESS, ERROR, HARMLESS, short=True),
         said("isValid a number", json_with(isValid=1), HARMLESS, ERROR, HARMLESS),
         said("isEnrolled a text", json_with(isEnrolled="true"), NOT_YET, HARMLESS, HARMLESS),
         said("isEnrolled not there", json_with(isEnrolled=ABSENT), NOT_YET, HARMLESS, HARMLESS),
@@ -261,7 +263,7 @@ VARIANTS: dict[str, list[Variant]] = {
         said(
             "all else", json_with(userId="9999", action="other", actionCode="other", idempotencyKey="k"), back=NOT_YET
         ),
-        said("user", json_with(userId="9999"), HARMLESS, NOT_YET, HARMLESS),
-        said("action", json_with(action="other", actionCode="other"), HARMLESS, NOT_YET, HARMLESS),
+        said("user", json_with(userId="9999"), HARMLESS, NOT_YET, HARMLESS, short=True),
+        said("action", json_with(action="other", actionCode="other"), HARMLESS, NOT_YET, HARMLESS, short=True),
     ],
 }
