@@ -8,15 +8,18 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
 from django.db import OperationalError, connection
 from django.utils import timezone
 
 from django_authsignal import signals
+from django_authsignal.client import Event
 from django_authsignal.models import ActionEvent, Status, TrackedAction, WebhookEvent
 from django_authsignal.prepared import insert_once
+from django_authsignal.services.reports import Report, take
 from tests.gated import broken_database, outcome
 
-from .events import START, authenticator, batch, encoded, event, log, moment, verify
+from .events import START, authenticator, batch, encoded, event, log, message, moment, verify
 
 HARMLESS = {"ALLOW", "CHALLENGE_REQUIRED", "CHALLENGE_SUCCEEDED", "REVIEW_SUCCEEDED"}
 OUR_CLOCK = "ended_at"
@@ -262,6 +265,21 @@ def test_event_before_its_row_or_for_a_purged_one_makes_no_row(post_event, make_
     assert (TrackedAction.objects.count(), WebhookEvent.objects.count(), ActionEvent.objects.count()) == (0, 1, 0)
 
 
+@pytest.mark.parametrize(
+    ("status", "states", "effects"),
+    [
+        ("pending", ["CHALLENGE_REQUIRED", "CHALLENGE_REQUIRED"], ["recorded", "nothing"]),
+        ("pending", ["BLOCK", "BLOCK", "CHALLENGE_FAILED"], ["revoked", "nothing", "recorded"]),
+        ("spent", ["BLOCK", "BLOCK"], ["recorded", "nothing"]),
+        ("pending", ["", "\n"], ["nothing", "nothing"]),
+    ],
+)
+def test_report_tells_what_it_changed(make_row, status, states, effects):
+    row = make_row(status)
+    known = (row.authsignal_user_id, row.action, row.idempotency_key)
+    assert [take(Report(*known, state, START), "sync") for state in states] == effects
+
+
 @pytest.mark.parametrize("said", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2999-12-31T23:59:59Z", "soon"])
 def test_absurd_time_of_a_state_does_not_outlast_the_next_word(post_event, make_row, said):
     row = make_row(Status.SPENT)
@@ -292,6 +310,16 @@ def test_authenticator_events_tell_whose_enrolment_changed(post_event, alice, en
     assert [post_event(said).status_code for _ in range(2)] == [200, 200]
     heard = [(one["user"], one["change"], one["verification_method"], one["source"]) for one in enrolments]
     assert heard == [(alice, change, ("PASSKEY" + "x" * 100)[:32], "webhook")]
+
+
+def test_signals_say_who_sends_them(post_event, make_row, alice, listen):
+    """A receiver may be connected for events only, or for the users of one model."""
+    senders = []
+    for signal in (signals.webhook_received, signals.enrolment_changed):
+        listen(signal, lambda sender, **kwargs: senders.append(sender))
+    for said in (verify(make_row()), message(), authenticator("created", str(alice.pk))):
+        post_event(said)
+    assert senders == [Event, Event, Event, get_user_model()]
 
 
 @pytest.mark.parametrize("user_id", ["", "0", "nobody", "999999999999999999999999", "9" * 10_000, "\0", None, 7])
