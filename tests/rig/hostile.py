@@ -164,7 +164,7 @@ def _handler(service: Hostile, context: ssl.SSLContext | None) -> type[socketser
 
         def _read(self) -> Received | None:
             words = self.rfile.readline().decode("latin-1").split()
-            if len(words) != 3:
+            if len(words) != 3 or not words[2].startswith("HTTP/"):  # a TLS hello, for one
                 return None
             headers = {name.lower(): value for name, value in http.client.parse_headers(self.rfile).items()}
             content = self.rfile.read(int(headers.get("content-length", 0)))
