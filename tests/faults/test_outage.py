@@ -11,7 +11,7 @@ from statistics import quantiles
 import pytest
 from django.db import connection, connections
 
-from django_authsignal.models import TrackedAction
+from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.sandbox.server import SandboxServer
 from django_authsignal.testing.kit import Authsignal
 from example_project.bank.seed import open_account
@@ -27,6 +27,9 @@ FAST_FAIL = 0.1  # seconds, at the 95th percentile
 PROMPT = 1  # second for a page that asks nobody
 SLACK = 2
 """How many times slower a busy machine may be."""
+FAILURES = 5
+PROBE = 10  # seconds
+"""So many in a row, and the breaker opens: the service is asked no more, but for one probe in so many seconds."""
 BACK = 30
 """Seconds within which the breaker finds out that the service is back."""
 
@@ -53,7 +56,9 @@ def test_service_that_is_down_for_two_hundred_requests(gated, proxy):  # A28 T50
         answer = gated.post()
         took.append(time.monotonic() - began)
         assert (answer.status_code, 1 <= int(answer["Retry-After"]) <= 60) == (503, True)
-    assert quantiles(took[5:], n=20)[-1] < FAST_FAIL * SLACK  # the breaker is open after five
+    assert quantiles(took[FAILURES:], n=20)[-1] < FAST_FAIL * SLACK
+    asked = ActionEvent.objects.filter(kind="outage").exclude(detail__contains="not asked").count()
+    assert FAILURES <= asked <= FAILURES + sum(took) / PROBE + 1
     assert (gated.runs, TrackedAction.objects.filter(status="void").count()) == (0, REQUESTS)
     if LONG:
         proxy.up()
