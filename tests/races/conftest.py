@@ -29,9 +29,9 @@ from tests.rig.servers import BankServer, gunicorn, gunicorn_sync, serve_bank, u
 from .customer import Customer
 from .volley import volley
 
-# What differs between them, as OPTIONS. The test's own database has the example's: IMMEDIATE, and 20 seconds' patience.
+# What differs between them, as OPTIONS: by default a transaction on SQLite begins to write when it first does.
 DATABASES = {
-    "sqlite": {"SQLite": {}, "SQLite immediate": {"transaction_mode": "IMMEDIATE", "timeout": 20}},
+    "sqlite": {"SQLite": {"timeout": 20}, "SQLite immediate": {"transaction_mode": "IMMEDIATE", "timeout": 20}},
     "postgresql": {"PostgreSQL": {}},
 }[connection.vendor]
 SERVERS = {
@@ -66,12 +66,16 @@ class Site:
     def customer(self) -> Customer:
         return Customer(self.server.url, self.store)
 
+    @property
+    def payments(self) -> int:
+        """How many the ledger holds, of whomever."""
+        return Transfer.objects.count()
+
     @contextmanager
-    def ledger_grows(self, *by: int) -> Iterator[None]:
-        """Exactly so many payments, of whomever, are made meanwhile; or one of several numbers."""
-        before = Transfer.objects.count()
+    def ledger_grows(self, *, by: int) -> Iterator[None]:
+        before = self.payments
         yield
-        assert Transfer.objects.count() - before in by
+        assert self.payments - before == by
 
     def deliver(self, webhook: bytes) -> None:
         """Send it as the service does: again, as long as the database is busy."""

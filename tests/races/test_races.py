@@ -16,10 +16,9 @@ pytestmark = pytest.mark.races
 SUBMITS = often(24, 64)
 STORM = often(16, 30)
 LOOKS = often(8, 30)
+ROUNDS = {"first form": often(1, 24), "holding page's form": often(2, 44)}
 ANSWERED = {200, 303, 409, 503}
 """What returns and webhooks may be told: done, gone on, "must not succeed", and try again."""
-
-ROUNDS = {"first form": often(1, 24), "holding page's form": often(2, 44)}
 
 
 @pytest.mark.parametrize("form", ROUNDS)
@@ -28,7 +27,7 @@ def test_parallel_submits_of_one_approval_pay_once(site, form):  # T6 A11
         customer = site.customer()
         key = customer.approved()
         submit = customer.submit() if form == "first form" else customer.submit(key)
-        with site.ledger_grows(1):
+        with site.ledger_grows(by=1):
             assert winners(customer.send(*[submit] * SUBMITS)) == 1
         assert str(customer.rows(status="spent").get().idempotency_key) == key
         assert customer.rows(status="pending").count() == (form == "first form")
@@ -43,7 +42,7 @@ def test_first_submits_at_once_share_a_challenge_and_pay_once(site):  # T6 T49
         (key,) = {key_of(page) for page in holding}
         assert customer.rows(status="pending").count() == 1
         assert statuses(customer.send(*[customer.passed(key)] * count)) == [303] * count
-        with site.ledger_grows(1):
+        with site.ledger_grows(by=1):
             assert winners(customer.send(*[customer.submit(key)] * count)) == 1
     site.record("first submits", rounds=len(counts), submits=2 * sum(counts), winners=len(counts))
 
@@ -56,7 +55,7 @@ def test_first_submits_at_once_of_an_old_session_pay_once(site):  # T6
         customer.lose_nonce()
         keys = [key_of(page) for page in customer.send(*[customer.submit()] * 2)]
         customer.send(*map(customer.passed, keys))
-        with site.ledger_grows(1):
+        with site.ledger_grows(by=1):
             assert winners(customer.send(*map(customer.submit, keys), customer.submit())) == 1
     site.record("first submits", rounds=rounds, submits=5 * rounds, winners=rounds)
 
@@ -79,12 +78,9 @@ def test_returns_and_submits_at_once_pay_once(site, approved):  # T7 A12
         back = customer.passed(key)
         if approved:
             customer.send(back)
-        with site.ledger_grows(1):
-            early = storm(customer, key, back)
-            assert (
-                early + winners(customer.send(customer.submit(key))) == 1
-            )  # each submit may have been before a return
-        with site.ledger_grows(0):
+        with site.ledger_grows(by=1):  # at the latest by the last submit: the others may all have been before a return
+            assert storm(customer, key, back) + winners(customer.send(customer.submit(key))) == 1
+        with site.ledger_grows(by=0):
             assert storm(customer, key, back) == 0
     site.record("returns", rounds=rounds, submits=2 * rounds * STORM, winners=rounds)
 
@@ -92,33 +88,37 @@ def test_returns_and_submits_at_once_pay_once(site, approved):  # T7 A12
 REVOKED = ("never", "meanwhile", "before")
 
 
+def winners_beside_webhooks(site, customer, revoked):
+    """The winners of a storm that the service comments on; *revoked* is when it takes the approval back."""
+    key = customer.asked()
+    row, back = customer.rows().get(), customer.passed(key)
+    veto = customer.says(word(row, "BLOCK"))
+    beside = [back, customer.says(word(row, "CHALLENGE_SUCCEEDED")), customer.says(verify(row))]
+    if revoked == "before":
+        customer.send(back)
+        site.deliver(veto)
+    early = storm(customer, key, *beside, *([veto] if revoked == "meanwhile" else []))
+    last = winners(customer.send(customer.submit(key)))
+    row.refresh_from_db()
+    assert (row.status == "spent") == (early + last == 1)
+    if revoked != "never":
+        assert last == 0
+        assert row.status == "refused" or row.remote_state == "BLOCK"
+    return early + last
+
+
 @pytest.mark.usefixtures("maintenance")
 def test_prune_sync_and_webhooks_beside_the_storms_grant_nothing(site):  # T6 T68 A34 A43
     rounds, won = often(1, 8), dict.fromkeys(REVOKED, 0)
+    assert site.payments == 0
     for revoked in REVOKED * rounds:
         customer = site.customer()
-        key = customer.asked()
-        row = customer.rows().get()
-        back = customer.passed(key)
-        beside = [back, customer.says(word(row, "CHALLENGE_SUCCEEDED")), customer.says(verify(row))]
-        veto = customer.says(word(row, "BLOCK"))
-        if revoked == "before":
-            customer.send(back)
-            site.deliver(veto)
-        with site.ledger_grows(0, 1):
-            early = storm(customer, key, *beside, *([veto] if revoked == "meanwhile" else []))
-            last = winners(customer.send(customer.submit(key)))
-        won[revoked] += early + last
-        row.refresh_from_db()
-        assert (row.status == "spent") == (early + last == 1)
-        if revoked != "never":
-            assert (last, row.remote_state == "BLOCK" or row.status == "refused") == (0, True)
-        with site.ledger_grows(0):
-            assert storm(customer, key, *beside) == 0
+        won[revoked] += winners_beside_webhooks(site, customer, revoked)
+        assert site.payments == sum(won.values())
         site.grow_old(customer)
     assert (won["never"], won["before"]) == (rounds, 0)
     for revoked in REVOKED:
-        site.record(f"revoked {revoked}", rounds=rounds, submits=2 * rounds * STORM, winners=won[revoked])
+        site.record(f"revoked {revoked}", rounds=rounds, submits=rounds * (STORM + 1), winners=won[revoked])
 
 
 def passed_statement(customer):

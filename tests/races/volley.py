@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http.client import HTTPResponse
 from urllib.parse import urlencode, urlsplit
 
-LONGEST = 60
+LONGEST = 40
 """Seconds that the answers to one volley may take."""
 
 
