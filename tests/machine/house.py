@@ -19,7 +19,7 @@ class House(Service):
     @deed(
         person=PEOPLE,
         what=st.sampled_from(["password", "password", "active", "authenticators"]),
-        kept=st.none() | st.integers(0, 3),
+        kept=st.none() | st.integers(0, 4),
     )
     def account_changes(self, person: int, what: str, kept: int | None) -> None:
         who = self.world.people[person]

@@ -44,6 +44,7 @@ NOT_ENOUGH: dict[str, list[dict[str, Any]]] = {
 """Members of answers that sound like a yes and are none."""
 STATUSES = (400, 401, 404, 422, 429, 500, 503)
 BODIES = (b"", b"<html>ALLOW</html>", b"[]", b'{"state": "ALLOW", "isEnrolled": true', b"\xff\xfe{}", b"null")
+LIES = [f"lie {number}" for number in range(len(NOT_ENOUGH[VALIDATE]))]
 FAULTS = [
     "refused",
     "unheard",
@@ -51,7 +52,7 @@ FAULTS = [
     "reset",
     *(f"status {status}" for status in STATUSES),
     *(f"body {number}" for number in range(len(BODIES))),
-    *(f"lie {number}" for number in range(len(NOT_ENOUGH[VALIDATE]))),
+    *LIES,
 ]
 DELAYS = (5, 130, 301, 601, 3600, -100, -130, -3600)
 
@@ -64,6 +65,8 @@ class Network(SandboxAdapter):
         self.listener = listener
         self.fault = ""
         self.calls_to_fail = 0
+        self.has_failed = False
+        """Since it was mended last: the client may still hold back its calls."""
         self.meanwhile: list[Callable[[str], object]] = []
 
     @property
@@ -71,10 +74,10 @@ class Network(SandboxAdapter):
         return not self.fault and not self.meanwhile
 
     def break_down(self, fault: str, calls: int) -> None:
-        self.fault, self.calls_to_fail = fault, calls
+        self.fault, self.calls_to_fail, self.has_failed = fault, calls, True
 
     def mend(self) -> None:
-        self.fault, self.calls_to_fail = "", 0
+        self.fault, self.calls_to_fail, self.has_failed = "", 0, False
 
     def send(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         kind = kind_of(request)

@@ -13,20 +13,22 @@ from django_authsignal.sandbox.records import timestamp
 
 from .deeds import IDLE, RECENT, challenged, deed
 from .model import HARMLESS, Challenge
-from .network import DELAYS, FAULTS
+from .network import DELAYS, FAULTS, LIES
 from .people import BROWSERS, People
 
 WORDS = st.sampled_from(
     ["BLOCK", "BLOCK", "CHALLENGE_FAILED", "REVIEW_REQUIRED", "REVIEW_FAILED", "SUSPENDED", *HARMLESS]
 )
+FIRST_WORDS = ["review", "REVIEW_SUCCEEDED", "REVIEW_REQUIRED", "CHALLENGE_SUCCEEDED", "odd"]
+"""What a first answer must not be, or must not let pass."""
 STATES = st.sampled_from(["BLOCK", "REVIEW_REQUIRED", "CHALLENGE_FAILED", "CHALLENGE_REQUIRED"])
 MEANWHILE = [*DELAYS, *["twice", "sign out", "password", "veto", "deactivate", "sync"] * 2]
-ANSWERS = st.sampled_from([*["challenge"] * 5, "allow", "allow", "block", "review", "CHALLENGE_SUCCEEDED", "odd"])
+ANSWERS = st.sampled_from([*["challenge"] * 4, "allow", "allow", "block", *FIRST_WORDS])
 JUMPS = (1, 5, 20, 30, 40, 59, 60, 61, 119, 121, 179, 180, 181, 299, 300, 301, 599, 600, 601, 3601, 86_401)
 
 
 class Service(People):
-    @deed(action=st.sampled_from(["pay", "look"]), says=ANSWERS)
+    @deed(2, action=st.sampled_from(["pay", "look"]), says=ANSWERS)
     def rules_change(self, action: str, says: str) -> None:
         self.decide(action, says)
 
@@ -37,7 +39,7 @@ class Service(People):
         else:
             self.kit.answer(action, says)
 
-    @deed(fault=st.sampled_from([*FAULTS, "database"]), calls=st.sampled_from([1, 1, 1, 2, 5]))
+    @deed(2, fault=st.sampled_from([*FAULTS, *LIES, "database", "database"]), calls=st.sampled_from([1, 1, 1, 2, 5]))
     def fault(self, fault: str, calls: int) -> None:
         """The next calls, or the next statement but a few, will fail."""
         if fault == "database":

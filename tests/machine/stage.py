@@ -13,6 +13,7 @@ from django.db import connection
 from django.test import Client, override_settings
 
 from django_authsignal.models import ActionEvent, TrackedAction, WebhookEvent
+from django_authsignal.services.decision import Decision
 from django_authsignal.testing import Authsignal
 from example_project.bank.models import Account, Transfer
 from example_project.bank.seed import open_account
@@ -43,9 +44,11 @@ class Stage(Witness):
         self.world.people = [Person(open_account(name)) for name in ("alice", "bob", "carol")]
         self.kit.unenrolled(self.world.people[2].user)
         self.world.people[2].enrolled = False
-        self.browsers = [Browser() for _ in range(4)]
-        for browser, person in zip(self.browsers, (0, 0, 1, 2), strict=True):
-            self.enter(browser, self.world.people[person])
+        self.usual = [self.world.people[person] for person in (0, 0, 1, 1, 2)]
+        """Who usually sits at each browser."""
+        self.browsers = [Browser() for _ in self.usual]
+        for browser, person in zip(self.browsers, self.usual, strict=True):
+            self.enter(browser, person)
         for action in ("pay", "look"):
             self.kit.challenge(action)
         self.rules_say = {"pay": "challenge", "look": "challenge"}
@@ -99,7 +102,7 @@ class Stage(Witness):
         self.world.submits.append(submit)
         if self.serving:
             login.rattled = self.serving[-1].login.rattled = True
-        must = self._must_pass(submit)
+        must, must_ask = self._must_pass(submit), self._must_ask(submit)
         self.serving.append(submit)
         try:
             response = request(browser.client, submit)
@@ -108,6 +111,7 @@ class Stage(Witness):
         self.judge_effects()
         self._look_at(response, submit)
         assert submit.effects or not must, f"{must}, and yet nothing was done: {response.status_code}"
+        assert submit.effects or not must_ask or self._is_told_why(response, submit), "all is well, and yet refused"
         return response
 
     def _send_signed_out(self, browser: Browser, path: str, sent: dict[str, str]) -> Any:
@@ -129,6 +133,24 @@ class Stage(Witness):
             if fits and not challenge.disturbed:
                 return f"{challenge.key} was approved"
         return ""
+
+    def _must_ask(self, submit: Submit) -> bool:
+        """Whether nothing stands in the way of a challenge."""
+        calm = self.network.is_calm and not self.network.has_failed and not self.statements_to_fail
+        asks = self.rules_say[submit.route.action] == "challenge" and submit.login.person.enrolled
+        return calm and asks and not submit.login.rattled
+
+    def _is_told_why(self, response: Any, submit: Submit) -> bool:
+        """A challenge, or why not: this one was used, there are too many, or it was passed by a weak method."""
+        match getattr(response, "step_up", None):
+            case Decision(outcome="challenge") | Decision(reason="verification_method"):
+                return True
+            case Decision(outcome="already_used"):
+                return self.world.challenges[submit.named].used
+            case Decision(outcome="throttled"):
+                hour = [one for one in self.world.challenges.values() if one.begun > self.now - 3600]
+                return sum(one.login.person is submit.login.person for one in hour) >= 5
+        return False
 
     def _alike(self, submit: Submit) -> list[Challenge]:
         mine = self.challenges_of(submit.login)
