@@ -35,7 +35,7 @@ html_title = f"django-authsignal {release}"
 
 def literal_paths(app, docname, source):
     """What lies outside the documentation is a link in the repository, and a path here."""
-    source[0] = re.sub(r"\[[^\]]*\]\(\.\./([^)]+)\)", r"`\1`", source[0])
+    source[0] = re.sub(r"\[[^\]]*\]\((?:\.\./)+([^)]+)\)", r"`\1`", source[0])
 
 
 def setup(app):
