@@ -20,7 +20,7 @@ from tests.rig.proofs import LONG, often, record
 from tests.rig.proxy import CLOSE, RESET, Fault, Proxy
 from tests.rig.servers import gunicorn, serve_bank, uvicorn
 
-from .remote import Remote, signed_in
+from .remote import Remote, once, signed_in
 
 REQUESTS = 200
 FAST_FAIL = 0.1  # seconds, at the 95th percentile
@@ -91,6 +91,7 @@ def test_service_that_may_have_acted_is_never_overlooked(gated, proxy, end, acte
     assert (gated.runs, len(proxy.struck)) == (0, 4)  # each is tried twice
 
 
+@once
 @pytest.mark.races
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(

@@ -27,10 +27,10 @@ from tests.rig.servers import gunicorn, gunicorn_sync, serve_bank
 
 from .cells import SITES, of
 from .preloaded import preloading
-from .remote import Remote
+from .remote import Remote, once
 from .visits import BEFORE
 
-pytestmark = pytest.mark.races
+pytestmark = [pytest.mark.races, once]
 
 CELLS = of(["F27", "F30"], sites=[*SITES, "spend"])
 ASKING = ("track", "return", "enrol")
