@@ -66,9 +66,8 @@ class Mail(AdminEmailHandler):
 class Watch:
     """All that became known while it was watched."""
 
-    def __init__(self) -> None:
-        self.log = Log()
-        self.mails = [Mail(include_html=html) for html in (True, False)]
+    def __init__(self, *, html_mails: bool) -> None:
+        self.log, self.mail = Log(), Mail(include_html=html_mails)
         self.reports: list[str] = []
 
     def note_exception(self, **kwargs: Any) -> None:
@@ -77,21 +76,21 @@ class Watch:
     def shown(self) -> dict[str, str]:
         return {
             "log": "\n".join(self.log.records),
-            "mails": "\n".join(mail for handler in self.mails for mail in handler.sent),
+            "mails": "\n".join(self.mail.sent),
             "reports": "\n".join(self.reports + self.log.reports),
         }
 
 
 @contextmanager
-def watched() -> Iterator[Watch]:
+def watched(*, html_mails: bool) -> Iterator[Watch]:
     """Listen to every logger, at every level."""
-    watch, root = Watch(), logging.getLogger()
+    watch, root = Watch(html_mails=html_mails), logging.getLogger()
     loggers = [one for one in root.manager.loggerDict.values() if isinstance(one, logging.Logger)]
     before = [(one, one.level, one.propagate, one.disabled) for one in (root, *loggers)]
     for one in loggers:
         one.level, one.propagate, one.disabled = logging.NOTSET, True, False
     root.setLevel(1)
-    handlers = [watch.log, *watch.mails]
+    handlers = [watch.log, watch.mail]
     for handler in handlers:
         root.addHandler(handler)
     root.manager._clear_cache()

@@ -11,7 +11,7 @@ from itertools import product
 
 import pytest
 
-from tests.rig.proofs import LONG
+from tests.rig.proofs import LONG, record
 
 from .points import POINTS
 from .site import Site
@@ -35,7 +35,7 @@ def test_nothing_confidential_is_shown(network, authsignal, settings, alice, adm
     point = POINTS[name]
     settings.DEBUG, accept = VIEWS[view]
     site = Site(alice, authsignal, network, door, accept)
-    with watched() as watch:
+    with watched(html_mails=view != "text") as watch:
         if point.challenged:
             site.challenged()
         network.words = point.call
@@ -49,6 +49,7 @@ def test_nothing_confidential_is_shown(network, authsignal, settings, alice, adm
     assert told_of_itself or point.status != 500  # so there was something to look at
     allowed = {"sessions": PENDING, "page": PENDING if point.status != 500 else frozenset()}
     assert leaks(site.confidential(), shown, allowed) == []
+    record("secrets", f"{door}, {view}", points=1, surfaces=len(shown), leaks=0)
 
 
 def leaks(words, shown, allowed):

@@ -69,7 +69,10 @@ def test_logs_of_a_server_show_nothing_confidential(server, tenant, customer):
     assert customer.post("/transfer/", payee="Landlord", amount="6000").status_code == 503
     body = encoded(message("sms.created", to=PHONE, code=CODE, userId="1"))
     for header in (signed(body, secret=SECRET), "t=1,v2=x"):
-        assert requests.post(f"{server.url}{PATH}", body, headers={HEADER: header}, timeout=10).status_code in (400, 503)
+        assert requests.post(f"{server.url}{PATH}", body, headers={HEADER: header}, timeout=10).status_code in (
+            400,
+            503,
+        )
     assert customer.transfer().status_code == 302
     log = server.log()
     assert '"POST /v1/validate HTTP/1.1" 200' in log  # urllib3's own, at DEBUG

@@ -14,7 +14,7 @@ from tests.journeys.steps import press_continue, row
 from tests.rig.proofs import often
 from tests.webhooks.events import log, post, verify
 
-WORDS = often(60, 500)
+WORDS = often(40, 500)
 KNOWN = [*State, "REVIEW"]
 
 
