@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 import requests
@@ -19,6 +20,7 @@ from django_authsignal.sandbox.server import SandboxServer
 from django_authsignal.services.pages import sign_page
 from example_project.bank.models import Transfer
 from tests.journeys.steps import Form
+from tests.rig.proxy import Proxy
 from tests.rig.servers import gunicorn, serve_bank
 from tests.webhooks.events import PATH, authenticator, encoded, signed
 
@@ -69,12 +71,8 @@ class Visitor:
     def journey(self, code):
         """What each step of a whole journey is answered, replays included."""
         page = self.start()
-        yield page.status_code
-        yield self.press_continue(page)
-        yield self.come_back(page, code)
-        for _ in range(3):
-            yield self.press_continue(page)
-        yield self.start().status_code
+        steps = [page.status_code, self.press_continue(page), self.come_back(page, code)]
+        return [*steps, *(self.press_continue(page) for _ in range(3)), self.start().status_code]
 
 
 EXPECTED = [403, 403, 303, 302, 409, 409, 403]
@@ -86,19 +84,27 @@ def preloaded(fd):
 
 
 def test_client_that_was_used_before_the_fork(alice, bob, sandbox_store, monkeypatch):  # F30
-    """Without asserts, too, and with every warning an error."""
+    """Both workers at once, without asserts, and with every warning an error."""
     monkeypatch.setenv("PYTHONOPTIMIZE", "2")
+    monkeypatch.setenv("PYTHONWARNINGS", "error,ignore::ResourceWarning")  # of gunicorn's own listener
     with (
         SandboxServer(sandbox_store, "localhost") as sandbox,
-        serve_bank(connection.settings_dict, f"{sandbox.url}/v1", server=preloaded) as bank,
+        Proxy(("localhost", urlsplit(sandbox.url).port)) as proxy,
+        serve_bank(connection.settings_dict, f"http://localhost:{proxy.port}/v1", server=preloaded) as bank,
     ):
-        for user in (alice, bob):
-            with closing(Visitor(bank.url, user)) as visitor:
-                assert [*visitor.journey(sandbox_store.code)] == EXPECTED
+        sandbox_store.origin = f"http://localhost:{proxy.port}"
+        with (
+            closing(Visitor(bank.url, alice)) as hers,
+            closing(Visitor(bank.url, bob)) as his,
+            ThreadPoolExecutor() as threads,
+        ):
+            answers = [threads.submit(visitor.journey, sandbox_store.code) for visitor in (hers, his)]
+            assert [answer.result(60) for answer in answers] == [EXPECTED] * 2
         log = bank.log()
     assert Transfer.objects.count() == 2
-    asked = Counter(request.path for request in sandbox_store.journal.requests)
-    assert asked.pop("/v1/users/somebody") == 1  # by the master
+    masters, *workers = proxy.sent
+    assert re.findall(rb"(?:GET|POST) /v1/[^ ]+", masters) == [b"GET /v1/users/somebody"]
+    assert b"POST /v1/validate" in b"".join(workers)
     assert (len(re.findall("Booting worker", log)), re.findall("Traceback|Error", log)) == (2, [])
 
 
@@ -112,7 +118,7 @@ def test_two_databases_with_a_transaction_around_every_request(alice, boss, sand
         }
         with serve_bank(connection.settings_dict, f"{sandbox.url}/v1", workers=1, settings=settings) as bank:
             with closing(Visitor(bank.url, alice)) as visitor:
-                assert [*visitor.journey(sandbox_store.code)] == EXPECTED
+                assert visitor.journey(sandbox_store.code) == EXPECTED
                 rows = TrackedAction.objects.using("split")
                 assert Counter(rows.values_list("status", flat=True)) == {"pending": 1, "spent": 1}
                 pages = [f"/step-up/unlock/?page={quote(sign_page('/statement/'))}", "/step-up/manage/"]
