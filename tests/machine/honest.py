@@ -6,15 +6,15 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from .browsers import Browser
 from .deeds import FIGURES, IDLE, deed
 from .house import House
+from .people import BROWSERS, PATHS
 from .site import ROUTES
 
 
 class Honest(House):
-    @deed(person=st.integers(0, 1), path=st.sampled_from(list(ROUTES)), amount=st.integers(1, 9), as_json=st.booleans())
-    def honest_journey(self, person: int, path: str, amount: int, as_json: bool) -> Any:
+    @deed(person=st.integers(0, 1), path=PATHS, amount=st.integers(1, 9), as_json=st.booleans(), seat=BROWSERS)
+    def honest_journey(self, person: int, path: str, amount: int, as_json: bool, seat: int) -> Any:
         """Somebody signs in and asks, passes the challenge, comes back and continues: it is done, and done once."""
         self.mend()
         who = self.world.people[person]
@@ -25,7 +25,7 @@ class Honest(House):
         action = ROUTES[path].action
         before = self.rules_say[action]
         self.decide(action, "challenge")
-        browser = Browser()
+        browser = self.browsers[seat]
         self.enter(browser, who)
         sent = {"amount": str(amount), "payee": "Honest", "memo": ""}
         style = "json" if as_json else "form"

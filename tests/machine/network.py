@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import requests
@@ -20,6 +20,7 @@ from django_authsignal.testing.adapter import SandboxAdapter
 Honest = Callable[[], requests.Response]
 
 TRACK, VALIDATE, OTHER = "track", "validate", "other"
+KINDS = [(TRACK,), (VALIDATE,), (TRACK, VALIDATE, OTHER)]
 NOT_ENOUGH: dict[str, list[dict[str, Any]]] = {
     TRACK: [
         {"state": "CHALLENGE_SUCCEEDED", "isEnrolled": True},
@@ -65,6 +66,7 @@ class Network(SandboxAdapter):
         self.listener = listener
         self.fault = ""
         self.calls_to_fail = 0
+        self.kinds: Collection[str] = ()
         self.has_failed = False
         """Since it was mended last: the client may still hold back its calls."""
         self.meanwhile: list[Callable[[str], object]] = []
@@ -73,8 +75,9 @@ class Network(SandboxAdapter):
     def is_calm(self) -> bool:
         return not self.fault and not self.meanwhile
 
-    def break_down(self, fault: str, calls: int) -> None:
-        self.fault, self.calls_to_fail, self.has_failed = fault, calls, True
+    def break_down(self, fault: str, calls: int, kinds: Collection[str]) -> None:
+        """Let the next *calls* of these kinds fail."""
+        self.fault, self.calls_to_fail, self.kinds, self.has_failed = fault, calls, kinds, True
 
     def mend(self) -> None:
         self.fault, self.calls_to_fail, self.has_failed = "", 0, False
@@ -83,7 +86,7 @@ class Network(SandboxAdapter):
         kind = kind_of(request)
         if kind == TRACK:
             self.listener.asked(*named_in(request))
-        name, _, detail = self._next_fault().partition(" ")
+        name, _, detail = self._next_fault(kind).partition(" ")
         self.listener.called("refused" if name == "refused" else "sent")
         if name == "unheard":
             raise requests.ReadTimeout("read timed out")
@@ -99,8 +102,10 @@ class Network(SandboxAdapter):
             self.listener.validated()
         return self._reply(request, answer.status_code, answer.content)  # a body can be read only once
 
-    def _next_fault(self) -> str:
+    def _next_fault(self, kind: str) -> str:
         fault = self.fault
+        if kind not in self.kinds:
+            return ""
         if fault and self.calls_to_fail <= 1:
             self.fault = ""
         self.calls_to_fail -= 1

@@ -17,6 +17,7 @@ from .stage import Stage
 
 BROWSERS = st.integers(0, 4)
 PATHS = st.sampled_from(list(ROUTES))
+PAGES = [path for path, route in ROUTES.items() if route.max_age is not None]
 CONTENT = st.fixed_dictionaries(
     {
         "amount": st.sampled_from(["5", "5", "6000"]),
@@ -27,6 +28,10 @@ CONTENT = st.fixed_dictionaries(
 CHANGED = st.sampled_from(["amount", "payee", "memo", "path", "path", "browser", "browser", "browser"])
 NAMED = st.sampled_from(["", "", "own", "other"])
 STYLES = st.sampled_from(["form", "form", "form", "json", "async"])
+
+
+def has_windows(self: Any) -> bool:
+    return bool(self.world.windows)
 
 
 def submitted(self: Any) -> bool:
@@ -107,6 +112,13 @@ class People(Stage):
         """One of the challenges that are as wanted; if there is none, any."""
         found = [one for one in self.world.challenges.values() if wanted(one)]
         return self.newest(found, which) if found else self.challenge(which)
+
+    @deed(3, has_windows, which=RECENT, path=st.sampled_from(PAGES))
+    def look_again(self, which: int, path: str) -> Any:
+        """Ask for a page of an action for which there was a window."""
+        login = self.newest(self.world.windows, which).login
+        its = next((one for one in self.browsers if one.login is login), None)
+        return self.send(its, path, {"memo": "page 2"}) if its else IDLE
 
     @deed(
         1,

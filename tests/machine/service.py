@@ -13,7 +13,7 @@ from django_authsignal.sandbox.records import timestamp
 
 from .deeds import IDLE, RECENT, challenged, deed
 from .model import HARMLESS, Challenge
-from .network import DELAYS, FAULTS, LIES
+from .network import DELAYS, FAULTS, KINDS, LIES
 from .people import BROWSERS, People
 
 WORDS = st.sampled_from(
@@ -24,6 +24,7 @@ FIRST_WORDS = ["review", "REVIEW_SUCCEEDED", "REVIEW_REQUIRED", "CHALLENGE_SUCCE
 STATES = st.sampled_from(["BLOCK", "REVIEW_REQUIRED", "CHALLENGE_FAILED", "CHALLENGE_REQUIRED"])
 MEANWHILE = [*DELAYS, *["twice", "sign out", "password", "veto", "deactivate", "sync"] * 2]
 ANSWERS = st.sampled_from([*["challenge"] * 4, "allow", "allow", "block", *FIRST_WORDS])
+CALLS = st.sampled_from([1, 1, 1, 2, 5])
 JUMPS = (1, 5, 20, 30, 40, 59, 60, 61, 119, 121, 179, 180, 181, 299, 300, 301, 599, 600, 601, 3601, 86_401)
 
 
@@ -39,13 +40,13 @@ class Service(People):
         else:
             self.kit.answer(action, says)
 
-    @deed(2, fault=st.sampled_from([*FAULTS, *LIES, "database", "database"]), calls=st.sampled_from([1, 1, 1, 2, 5]))
-    def fault(self, fault: str, calls: int) -> None:
+    @deed(2, fault=st.sampled_from([*FAULTS, *LIES, "database", "database"]), calls=CALLS, kinds=st.sampled_from(KINDS))
+    def fault(self, fault: str, calls: int, kinds: tuple[str, ...]) -> None:
         """The next calls, or the next statement but a few, will fail."""
         if fault == "database":
             self.statements_to_fail = calls
         else:
-            self.network.break_down(fault, calls)
+            self.network.break_down(fault, calls, kinds)
 
     @deed()
     def all_is_mended(self) -> Any:

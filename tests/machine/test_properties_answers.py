@@ -12,7 +12,7 @@ from django_authsignal.models import TrackedAction
 from django_authsignal.testing import complete_step_up
 from tests.gated import gated as gated
 from tests.gated import wire as wire
-from tests.rig.proofs import often
+from tests.rig.proofs import LONG, often
 
 WORDS = [
     "ALLOW",
@@ -40,7 +40,12 @@ ODD = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
-SETTINGS = {"deadline": None, "database": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+SETTINGS = {
+    "deadline": None,
+    "derandomize": not LONG,
+    "database": None,
+    "suppress_health_check": [HealthCheck.function_scoped_fixture],
+}
 
 
 def members(*known):

@@ -24,11 +24,12 @@ from django_authsignal.connection import hosted_page
 from django_authsignal.models import TrackedAction
 from django_authsignal.services.completion import status, status_capability
 from django_authsignal.services.question import return_path
-from tests.rig.proofs import often
+from tests.rig.proofs import LONG, often
 
 MANY = settings(
     max_examples=often(150, 3_000),
     deadline=None,
+    derandomize=not LONG,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
