@@ -49,8 +49,9 @@ def serve_bank(
 
     *settings* are the Django settings, of JSON values, in which it differs from the tests' own.
     """
+    # The log appends: its readers move the position that the server's processes share.
     # Bound here, so that the address is known and nobody else can take the port.
-    with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.TemporaryFile() as log:
+    with socket.create_server(("127.0.0.1", 0)) as listener, tempfile.TemporaryFile("a+b") as log:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         process = subprocess.Popen(
             [sys.executable, "-m", *server(listener.fileno(), **options)],
