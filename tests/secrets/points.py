@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import OperationalError
+from django.test import Client, override_settings
 
 from django_authsignal import signals
 from django_authsignal.models import TrackedAction
-from tests.webhooks.events import event, log, message, post
+from tests.webhooks.events import encoded, event, log, message, post, signed
 
 from .site import EMAIL, GARBAGE, PHONE, Site, broken_statement
 from .urls import OddError
@@ -114,12 +116,6 @@ def return_foreign(site: Site) -> Any:
 # The database
 
 
-@contextmanager
-def database(site: Site, *words: str, error: type[Exception]) -> Any:
-    with broken_statement(*words, error=error):
-        yield site
-
-
 def add_database_points(name: str, error: type[Exception], status: int) -> None:
     """The same four places, for an error that we foresaw and one that we did not."""
 
@@ -161,16 +157,12 @@ def receiver(site: Site) -> Any:
 
 @point("page of ours: template trips", 500)
 def template(site: Site) -> Any:
-    from django.test import override_settings
-
     with override_settings(TEMPLATES=templates("authsignal/holding.html", '{% url "nowhere" verify_url %}')):
         return site.pay()
 
 
 def templates(name: str, text: str) -> list[dict[str, Any]]:
     """The project's templates, one of them overridden."""
-    from django.conf import settings
-
     [configured] = settings.TEMPLATES
     loaders = [
         ("django.template.loaders.locmem.Loader", {name: text}),
@@ -182,8 +174,6 @@ def templates(name: str, text: str) -> list[dict[str, Any]]:
 
 @point("attributes: a name that is ours", 500)
 def attributes(site: Site) -> Any:
-    from django.test import override_settings
-
     told = {"email": EMAIL, "phoneNumber": PHONE, "scope": "add:authenticators"}
     with override_settings(AUTHSIGNAL_ATTRIBUTES=lambda request: told):
         return site.pay()
@@ -191,10 +181,30 @@ def attributes(site: Site) -> Any:
 
 @point("settings: no number", 500, challenged=True)
 def settings_error(site: Site) -> Any:
-    from django.test import override_settings
-
     with override_settings(AUTHSIGNAL_TIMEOUT="soon"):
         return site.come_back()
+
+
+# Operators
+
+
+def operate(site: Site, page: str, **form: str) -> Any:
+    """What an operator does about the customer's action, while the service is asked."""
+    operator = Client(raise_request_exception=False)
+    operator.force_login(get_user_model().objects.create_superuser("operator"))
+    site.network.words = ("/users/",)
+    row = TrackedAction.objects.latest("pk")
+    return operator.post(f"/admin/authsignal/trackedaction/{row.pk}/{page}/", form)
+
+
+POINTS["admin refresh: library trips"] = Point(lambda site: operate(site, "refresh"), 500, challenged=True)
+
+
+@point("admin lift: library trips", 500)
+def lift(site: Site) -> Any:
+    site.authsignal.block("withdrawFunds")
+    site.pay()
+    return operate(site, "lift", reason="The customer called")
 
 
 # Enrolment and management
@@ -250,6 +260,14 @@ def webhook_receiver(site: Site) -> Any:
         raise OddError("a receiver trips")
 
     return heard(trip, code_for(site))
+
+
+@point("webhook: setting is wrong", 500)
+def webhook_setting(site: Site) -> Any:
+    body = encoded(code_for(site))
+    header = signed(body)  # by a service that knows the secret
+    with override_settings(AUTHSIGNAL_WEBHOOK_TOLERANCE=0):
+        return post(body, header=header, client=Client(raise_request_exception=False))
 
 
 def recorded(site: Site, error: type[Exception]) -> Any:

@@ -11,12 +11,15 @@ from pprint import pformat
 from types import FrameType
 from typing import Any
 
+import django
+
 import django_authsignal
 
 TESTS = str(Path(__file__).parents[1])
 PACKAGE = str(Path(django_authsignal.__file__).parent)
 KIT = (TESTS, *(f"{PACKAGE}/{room}" for room in ("testing", "sandbox")))
 """Frames that stand for the browser and the service, which know everything."""
+DJANGO = str(Path(django.__file__).parent)
 LONGEST = 80
 """rich cuts longer texts, and prints what is left."""
 SEQUENCES = (list, tuple, set, frozenset, deque)
@@ -49,15 +52,18 @@ def parts_of(value: Any) -> list[Any]:
     return []
 
 
-def reported(error: BaseException | None) -> Iterator[str]:
-    """*error* with its causes: texts, notes, arguments, and the variables of every frame but those of the tests."""
+def reported(error: BaseException | None, *, ours: bool = False) -> Iterator[str]:
+    """*error* with its causes: texts, notes, arguments, and the variables of every frame but those of the tests.
+
+    *ours* leaves out Django's frames too: of a command, they hold its arguments.
+    """
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
         yield from traceback.format_exception_only(error)
         yield from printed([error.args, vars(error)])
         for frame, _ in traceback.walk_tb(error.__traceback__):
-            if not frame.f_code.co_filename.startswith(KIT):
+            if not frame.f_code.co_filename.startswith(KIT + ((DJANGO,) if ours else ())):
                 yield from (shown_by(pformat, value) for value in frame.f_locals.values())  # Django's reports
                 yield from printed(frame.f_locals)
         error = error.__cause__ or error.__context__

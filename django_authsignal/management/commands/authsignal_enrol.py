@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 
 from django_authsignal.client import AuthsignalError, Unauthorized, Unavailable
+from django_authsignal.client.sealed import Sealed
 from django_authsignal.management import command
 from django_authsignal.management.bulk_enrolment import Bulk, Options
 from django_authsignal.management.database import explained
@@ -50,7 +51,7 @@ class Command(command.Command):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         add = parser.add_argument
         add("user", metavar="USER", nargs="?", help="user name, or primary key")
-        add("--phone", metavar="NUMBER", help="such as +64211234567")
+        add("--phone", metavar="NUMBER", type=Sealed, help="such as +64211234567")
         add("--channel", choices=list(CHANNELS), default="sms", help="how codes are sent (default sms)")
         add("--region", metavar="NZ", help="country of numbers that are written without +")
         add("--dry-run", action="store_true", help="look and report, but enrol nothing")
@@ -74,7 +75,7 @@ class Command(command.Command):
             raise CommandError("--result, --workers and --skip-invalid belong to --csv.", returncode=Exit.USAGE)
         region = checked_region(region)
         try:
-            number, method = e164(phone, region), CHANNELS[channel]
+            number, method = Sealed(e164(phone, region)), CHANNELS[channel]
         except ValueError as error:
             raise CommandError(f"--phone {error}", returncode=Exit.PARTICULAR) from error
         person = find_person(user)
