@@ -67,6 +67,11 @@ def test_what_is_neither_event_nor_batch_is_an_unexpected_answer(body):
     assert caught.value.__context__ is None
 
 
+def test_refusal_says_what_is_wrong_and_not_what_was_sent():
+    with pytest.raises(UnexpectedAnswer, match=r"no sound JSON \(JSONDecodeError\)$"):
+        read(b'{"code": 157743')
+
+
 @pytest.mark.parametrize("name", ["id", "type"])
 @pytest.mark.parametrize("value", [None, "", 7, True, [], "x" * (ID_LIMIT + 1), "a\nb", "a\0", "\u202e", "\ud83d?\n"])
 def test_id_and_type_are_short_printable_words(name, value):

@@ -257,6 +257,13 @@ def test_unknown_types_and_members_pass_through(post_event, received):  # T60
     assert WebhookEvent.objects.get().type == "device.created"
 
 
+def test_event_of_another_type_is_no_report(post_event, make_row):
+    row = make_row()
+    before = facts(row)
+    assert post_event({**log(row, "BLOCK"), "type": "challenge.log_created"}).status_code == 200
+    assert facts(row) == before
+
+
 @pytest.mark.parametrize("state", ["BLOCK", "CHALLENGE_SUCCEEDED"])
 def test_event_before_its_row_or_for_a_purged_one_makes_no_row(post_event, make_row, state):  # F28
     purged = make_row()

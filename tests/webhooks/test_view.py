@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -123,7 +124,14 @@ def test_body_of_the_greatest_size_is_read_and_a_longer_one_is_not(db, statement
     longest += b" " * (BODY_LIMIT - len(longest))
     assert post(longest).status_code == 200
     statements.clear()
-    assert (post(longest + b" ").status_code, statements) == (413, [])
+    refused = post(longest + b" ")
+    assert (refused.status_code, refused.json(), statements) == (413, {"error": "the body is too large"}, [])
+
+
+def test_body_that_is_too_long_is_read_one_byte_too_far(db):  # T55
+    stream = io.BytesIO(b" " * 3 * BODY_LIMIT)
+    response, _ = wsgi(stream, CONTENT_LENGTH=str(3 * BODY_LIMIT), HTTP_X_SIGNATURE_V2=signed(b""))
+    assert (response[:3], stream.tell()) == ("413", BODY_LIMIT + 1)
 
 
 def test_body_without_a_signature_is_not_even_read(db):  # a server looks after its connections with each request
@@ -140,11 +148,15 @@ class Broken(io.BytesIO):
         raise OSError("the client is gone")
 
 
-@pytest.mark.parametrize("stream", [Broken(), io.BytesIO(b'{"id": "half')], ids=["gone", "short"])
-def test_body_that_ends_early_is_refused(db, stream):  # T55
+@pytest.mark.parametrize(
+    ("stream", "error"),
+    [(Broken(), "the body ended early"), (io.BytesIO(b'{"id": "half'), "no signature matches")],
+    ids=["gone", "short"],
+)
+def test_body_that_ends_early_is_refused(db, stream, error):  # T55
     body = encoded(event("x", {}))
-    response, _ = wsgi(stream, CONTENT_LENGTH=str(len(body)), HTTP_X_SIGNATURE_V2=signed(body))
-    assert response.startswith("400")
+    response, said = wsgi(stream, CONTENT_LENGTH=str(len(body)), HTTP_X_SIGNATURE_V2=signed(body))
+    assert (response[:3], json.loads(said)) == ("400", {"error": error})
 
 
 def test_chunked_body_under_wsgi_is_refused_as_django_sees_none_of_it(db):
