@@ -7,12 +7,12 @@ from typing import Any
 from hypothesis import strategies as st
 
 from .deeds import FIGURES, IDLE, deed
-from .house import House
 from .people import BROWSERS, PATHS
 from .site import ROUTES
+from .traps import Traps
 
 
-class Honest(House):
+class Honest(Traps):
     @deed(person=st.integers(0, 1), path=PATHS, amount=st.integers(1, 9), as_json=st.booleans(), seat=BROWSERS)
     def honest_journey(self, person: int, path: str, amount: int, as_json: bool, seat: int) -> Any:
         """Somebody signs in and asks, passes the challenge, comes back and continues: it is done, and done once."""

@@ -26,6 +26,7 @@ CONTENT = st.fixed_dictionaries(
     }
 )
 CHANGED = st.sampled_from(["amount", "payee", "memo", "path", "path", "browser", "browser", "browser"])
+METHODS = st.sampled_from(["SMS", "PASSKEY", "PASSKEY"])
 NAMED = st.sampled_from(["", "", "own", "other"])
 STYLES = st.sampled_from(["form", "form", "form", "json", "async"])
 
@@ -71,20 +72,20 @@ class People(Stage):
         self.send(its, path, sent, style=style)
         if len(self.world.challenges) > known:
             for _ in range(way):
-                self._advance(self.challenge(0))
+                self._advance(self.challenge(0), "PASSKEY")
 
-    @deed(5, challenged, which=RECENT)
-    def go_on(self, which: int) -> Any:
+    @deed(5, challenged, which=RECENT, method=METHODS)
+    def go_on(self, which: int, method: str) -> Any:
         """The next that an honest user would do."""
         unused = [one for one in self.world.challenges.values() if not one.used and self.browser_of(one)]
-        return self._advance(self.newest(unused, which)) if unused else IDLE
+        return self._advance(self.newest(unused, which), method) if unused else IDLE
 
-    def _advance(self, challenge: Challenge) -> Any:
+    def _advance(self, challenge: Challenge, method: str) -> Any:
         browser = self.browser_of(challenge)
         if not browser:
             return IDLE
         if challenge.standing == "open":
-            return self.act_on(challenge, "verify")
+            return self.act_on(challenge, "verify", method)
         if challenge.approved_at is None:
             return self.return_to(challenge, browser, challenge.token)
         first = challenge.submit
@@ -139,7 +140,7 @@ class People(Stage):
         challenged,
         which=RECENT,
         do=st.sampled_from(["verify", "verify", "verify", "wrong", "fail", "quit"]),
-        method=st.sampled_from(["SMS", "PASSKEY", "PASSKEY"]),
+        method=METHODS,
     )
     def on_hosted_page(self, which: int, do: str, method: str) -> Any:
         return self.act_on(self.challenge(which), do, method)

@@ -65,7 +65,10 @@ class Service(People):
     @deed(browser=BROWSERS, what=st.sampled_from(MEANWHILE))
     def meanwhile(self, browser: int, what: str | int) -> None:
         """Let something happen while the next answer is on its way; a number is how many seconds that takes."""
-        person = self.world.people[browser % 3]
+        self.arm(what, browser)
+
+    def arm(self, what: str | int, browser: int) -> None:
+        person = self.usual[browser]
         events: dict[str | int, Callable[[str], object]] = {
             "twice": lambda key: self._submit_again(),
             "sign out": lambda key: self.go(self.browsers[browser]),
@@ -96,8 +99,10 @@ class Service(People):
     )
     def operator_at_the_service(self, which: int, state: str) -> Any:
         """Somebody changes an action in the service's own portal, and nobody tells us yet."""
-        challenge = self.challenge(which)
-        action = self._remote(challenge)
+        return self.operate(self.challenge(which), state)
+
+    def operate(self, challenge: Challenge, state: str) -> Any:
+        action = self.kit.store.action(*self.names_of(challenge))
         if not action:
             return IDLE
         self.kit.store.update_action(action, state=state)
@@ -105,9 +110,9 @@ class Service(People):
         challenge.disturbed = True
         return None
 
-    def _remote(self, challenge: Challenge) -> Any:
-        person = challenge.login.person
-        return self.kit.store.action(person.id, challenge.submit.route.action, challenge.key)
+    def names_of(self, challenge: Challenge) -> tuple[str, str, str]:
+        """User id, action code and key: who it is at the service."""
+        return challenge.login.person.id, challenge.submit.route.action, challenge.key
 
     # Webhooks
 
@@ -121,8 +126,7 @@ class Service(People):
     )
     def webhook(self, kind: str, which: int, state: str, ago: int) -> Any:
         """The service, or somebody who is not, says how an action stands: now, belatedly, or once more."""
-        challenge = self.challenge(which)
-        about = (challenge.login.person.id, challenge.submit.route.action, challenge.key)
+        about = self.names_of(self.challenge(which))
         match kind:
             case "again":
                 return self.webhook_again(which)

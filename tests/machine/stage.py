@@ -42,6 +42,7 @@ class Stage(Witness):
         self._settings = override_settings(**{**self.kit.settings, "AUTHSIGNAL_ADAPTER": self.network})
         self._settings.enable()
         self.world.people = [Person(open_account(name)) for name in ("alice", "bob", "carol")]
+        Account.objects.update(balance=10**9)
         self.kit.unenrolled(self.world.people[2].user)
         self.world.people[2].enrolled = False
         self.usual = [self.world.people[person] for person in (0, 0, 1, 1, 2)]
