@@ -67,6 +67,7 @@ def test_refusal_hands_over_key_and_secret_once(api):
     )
     again = api.post(key=key_of(first))
     assert (again.json()["key"], "resume" in again.json()) == (first.json()["key"], False)
+    assert again.json()["challenge_url"].startswith("http")
     assert TrackedAction.objects.count() == 1
 
 

@@ -168,7 +168,9 @@ def test_outage_is_noted_and_told_when_to_try_again(gated, authsignal, caplog):
     assert "action 'pay' could not be decided" in caplog.text
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("30", "30"), ("0", "10"), ("90000", "60"), ("soon", "10")])
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("30", "30"), ("1", "1"), ("0", "10"), ("90000", "60"), ("soon", "10")]
+)
 def test_retry_after_of_the_service_is_passed_on(gated, authsignal, header, seconds):  # F7
     authsignal.store.journal.fail_next(503, times=2, headers={"Retry-After": header})
     gated()

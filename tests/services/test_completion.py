@@ -162,6 +162,13 @@ def test_nothing_but_a_fresh_success_approves(gated, back, wire, change, expecte
     assert gated.row.status == expected
 
 
+def test_refusal_without_a_time_counts_from_now(gated, back, wire):
+    wire.tamper = lambda answer: answer | {"isValid": False, "stateUpdatedAt": None}
+    back()
+    assert gated.row.status == Status.REFUSED
+    assert abs(gated.row.remote_state_at - timezone.now()) < timedelta(seconds=5)
+
+
 def test_success_without_a_time_counts_from_now_and_without_a_method_names_none(gated, back, wire):
     wire.tamper = lambda answer: answer | {"stateUpdatedAt": None, "verificationMethod": None}
     back()
@@ -296,6 +303,8 @@ def test_capability_that_is_forged_or_old_says_nothing(db, settings):
     other_salt = signing.TimestampSigner(salt="other").sign(str(uuid.uuid4()))
     for forged in ("", str(uuid.uuid4()), capability[:-1], capability + "x", other_salt):
         assert status(forged) is None
+    with time_machine.travel(timezone.now() + timedelta(seconds=890)):
+        assert status(capability) == "expired"
     with time_machine.travel(timezone.now() + timedelta(seconds=901)):
         assert status(capability) is None
 
