@@ -99,7 +99,8 @@ class Stage(Witness):
         login = browser.login
         if login is None or not login.works:
             return self._send_signed_out(browser, path, sent)
-        submit = Submit(len(self.world.submits), login, path, sent, named, style, login.person.generation)
+        in_order = dict(sorted(sent.items()))  # what stands in a query is bound in its order
+        submit = Submit(len(self.world.submits), login, path, in_order, named, style, login.person.generation)
         self.world.submits.append(submit)
         if self.serving:
             login.rattled = self.serving[-1].login.rattled = True
