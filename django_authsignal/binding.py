@@ -68,7 +68,9 @@ def bind_request(
     match = request.resolver_match
     kwargs = {name: str(value) for name, value in match.kwargs.items()} if match else {}
     args = [str(value) for value in match.args] if match else []
-    parts = [request.get_host(), request.path_info, route_of(request), args, kwargs, request.method, narrowed, content]
+    # The path holds the prefix under which the site is served, the other is what the URLs were looked up by.
+    place = [request.get_host(), request.path, request.path_info, route_of(request), args, kwargs]
+    parts = [*place, request.method, narrowed, content]
     try:
         return Binding(digests("binding", parts), {name: chosen[name] for name in chosen if name[:1] != "_"})
     except UnicodeEncodeError as error:
@@ -82,7 +84,7 @@ def bind_login() -> Binding:
 
 def route_of(request: HttpRequest) -> str:
     """The URL pattern that matched, such as ``transfer/<int:pk>/``; the path where none did."""
-    return request.resolver_match.route if request.resolver_match else request.path_info
+    return request.resolver_match.route if request.resolver_match else request.path
 
 
 def is_form(request: HttpRequest) -> bool:

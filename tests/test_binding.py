@@ -178,6 +178,20 @@ def test_route_is_the_pattern_and_without_one_the_path():
     assert print_of(one) != print_of(other)
 
 
+def test_prefix_under_which_the_site_is_served_counts():  # T3
+    def at(prefix):
+        return arrived(RequestFactory(SCRIPT_NAME=prefix).get("/pay/"))
+
+    assert len({print_of(at(prefix)) for prefix in ("", "/tenant-a", "/tenant-b")}) == 3
+    assert route_of(RequestFactory(SCRIPT_NAME="/tenant-a").get("/pay/")) == "/tenant-a/pay/"
+
+
+def test_path_that_a_middleware_has_rewritten_counts():  # T3
+    one, other = raw("x"), raw("x")
+    other.path_info = "/internal/pay/"
+    assert print_of(one) != print_of(other)
+
+
 @given(st.binary(min_size=1, max_size=8), st.binary(min_size=1, max_size=8))
 @PROFILE
 def test_every_byte_of_a_raw_body_counts(one, other):
@@ -445,7 +459,7 @@ def test_secret_key_rotation_recognises_a_request_bound_before(settings):
 
 def test_every_digest_has_a_salt_of_its_own_and_the_form_that_rows_were_written_with():
     request = raw("x")
-    parts = ["testserver", "/pay/", "pay/", [], {}, "POST", True, [{}]]
+    parts = ["testserver", "/pay/", "/pay/", "pay/", [], {}, "POST", True, [{}]]
     content = [[], "text/plain", [[], ""], hashlib.sha256(b"x").digest()]
     assert bind_request(request, {}).fingerprints == digests("binding", parts)
     assert content_of(request) == digests("content", content)[0]

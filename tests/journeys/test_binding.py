@@ -63,6 +63,16 @@ def test_approval_of_get_does_not_open_post(client, done):  # A8
     assert done == []
 
 
+@pytest.mark.parametrize("prefix", ["", "/tenant-b"])
+def test_approval_under_one_prefix_does_not_open_another(client, done, prefix):  # A8 T3
+    challenged = client.post("/act/", FORM, SCRIPT_NAME="/tenant-a")
+    complete_step_up(client, challenged)
+    named = {"Authsignal-Step-Up": str(challenged.step_up.key)}
+    assert_step_up_required(client.post("/act/", FORM, SCRIPT_NAME=prefix, headers=named))
+    assert done == []
+    assert client.post("/act/", FORM, SCRIPT_NAME="/tenant-a", headers=named).content == b"done"
+
+
 @pytest.mark.parametrize(
     "change",
     [
