@@ -41,7 +41,8 @@ class _CallError(AuthsignalError):
 class Unavailable(_CallError):
     """The service gave no usable answer: no connection, a timeout, 429 or 5xx.
 
-    ``sent`` is False only when it is certain that no byte reached the service.
+    ``sent`` is False only when it is certain that no byte reached the service; of a call that was not even tried,
+    when none of the last ones did.
     ``retry_after`` is the number of seconds after which another try makes sense, or None when nothing is known.
     """
 

@@ -69,7 +69,9 @@ class Transport:
         deadline = time.monotonic() + timeout
         line = self._line()
         if wait := line.breaker.blocked_for():
-            raise Unavailable(request.method, request.route, False, wait, "not asked, as it did not answer before")
+            # What opened the breaker counts for what it stops: a service that answers errors was reached (T40).
+            seen = not line.breaker.unreachable
+            raise Unavailable(request.method, request.route, seen, wait, "not asked, as it did not answer before")
         outcome = self._attempt(line, request, deadline)
         sent = outcome.sent
         pause = _pause(outcome, request)
@@ -77,7 +79,7 @@ class Transport:
             time.sleep(pause)
             outcome = self._attempt(line, request, deadline)
             sent = sent or outcome.sent
-        line.breaker.record(isinstance(outcome, Reply) and outcome.status < 500)
+        line.breaker.record(isinstance(outcome, Reply) and outcome.status < 500, sent)
         if isinstance(outcome, Reply) and not outcome.again:
             return outcome
         detail = f"status {outcome.status}" if isinstance(outcome, Reply) else outcome.detail

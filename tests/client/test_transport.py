@@ -280,6 +280,26 @@ def test_outage_opens_the_breaker_and_it_refuses_at_once(closed_port, client_of)
     assert 0 < error.retry_after <= 30
 
 
+@pytest.mark.parametrize("answer", [http({}, "500 Down"), silence, reset], ids=["error", "silence", "reset"])
+def test_breaker_that_a_reached_service_opened_does_not_say_that_nothing_was_sent(serve, client_of, answer):
+    """T40"""
+    server = serve(answer)
+    client = client_of(server, timeout=0.05)
+    for _ in range(6):
+        error = seconds(lambda: get(client))[1]
+        assert error.sent is True
+    assert error.detail.startswith("not asked")
+
+
+def test_one_answered_error_among_failed_connections_keeps_the_service_reached(serve, client_of):
+    """T40"""
+    server = serve(http({}, "500 Down"))
+    client = client_of(server, timeout=0.05)
+    seconds(lambda: get(client))
+    server.close()
+    assert [seconds(lambda: get(client))[1].sent for _ in range(5)] == [False] * 4 + [True]
+
+
 def test_refusals_of_one_user_leave_the_breaker_closed(serve, client_of):
     """T50"""
     server = serve(http({}, "400 Bad"))

@@ -91,6 +91,15 @@ def test_service_that_may_have_acted_is_never_overlooked(gated, proxy, end, acte
     assert (gated.runs, len(proxy.struck)) == (0, 4)  # each is tried twice
 
 
+@pytest.mark.parametrize("fault", [Fault(limit=0, end=CLOSE), Fault(latency=60)], ids=["cut off", "read timeout"])
+def test_breaker_opened_by_a_service_that_was_reached_lets_nothing_pass(gated, proxy, settings, fault):  # T40 T50 F1 F5
+    settings.AUTHSIGNAL_TIMEOUT = 0.5
+    gated(on_unavailable="allow")
+    proxy.always = fault
+    assert [gated.post().status_code for _ in range(FAILURES + 2)] == [503] * (FAILURES + 2)
+    assert (gated.runs, ActionEvent.objects.filter(detail__contains="not asked").count()) == (0, 2)
+
+
 @once
 @pytest.mark.races
 @pytest.mark.django_db(transaction=True)

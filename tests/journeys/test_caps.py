@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from django_authsignal.connection import get_client
 from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.testing import complete_step_up
 
@@ -128,3 +129,35 @@ def test_answered_error_is_never_overlooked(bank, client, done, status):  # T40 
     bank.authsignal.fail_next(status, times=2)
     assert client.post("/outage/").status_code in (502, 503)
     assert done == []
+
+
+def let_probe():
+    """As if the breaker's pause were over: time_machine leaves its clock alone."""
+    get_client()._transport._line().breaker._next_probe = 0.0
+
+
+def test_errors_of_a_reachable_service_are_never_overlooked_however_many(bank, client, done):  # T40 T50
+    """The breaker that they open stands for them, and its probes find no connection five times before that changes."""
+    bank.authsignal.fail_next(500, times=100)
+    for _ in range(3):
+        assert [client.post("/outage/", {"n": n}).status_code for n in range(6)] == [503] * 6
+        let_probe()
+    assert (done, len(bank.authsignal.requests)) == ([], 2 * (5 + 1 + 1))  # each is tried twice
+    bank.authsignal.down()
+    for _ in range(4):
+        assert [client.post("/outage/").status_code for _ in range(2)] == [200, 503]
+        let_probe()
+
+
+def test_breaker_that_failed_connections_opened_is_no_connection_until_its_probe_makes_one(
+    bank, client, bob, done, settings
+):  # T40 T50
+    bank.authsignal.down()
+    other = bank.sign_in(bob)
+    assert [client.post("/outage/").status_code for _ in range(5)] == [200] * 5
+    assert [other.post("/outage/").status_code for _ in range(2)] == [200] * 2
+    settings.AUTHSIGNAL_ADAPTER.is_down = False
+    bank.authsignal.fail_next(500, times=2)
+    let_probe()
+    assert [other.post("/outage/").status_code for _ in range(3)] == [503] * 3
+    assert len(done) == 7
