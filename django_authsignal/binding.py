@@ -7,14 +7,23 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext as _
 
 from django_authsignal.digests import digests
-from django_authsignal.values import FORM_TYPES, folded, is_plain_form, named_values, parsed_form
+from django_authsignal.values import (
+    FORM_TYPES,
+    MULTIPART,
+    folded,
+    is_plain_form,
+    may_have_lost_bytes,
+    named_values,
+    parsed_form,
+)
 
 __all__ = [
     "KEY_FIELD",
@@ -37,6 +46,9 @@ KEY_HEADER = "Authsignal-Step-Up"
 """The header by which script callers name theirs."""
 
 NOT_CONTENT = frozenset({"csrfmiddlewaretoken", KEY_FIELD})
+
+BYTEWISE = "latin-1"
+"""The charset that makes one character of each byte, so that no two texts become one."""
 
 Values = Mapping[str, object]
 
@@ -118,6 +130,8 @@ def drop_key(request: HttpRequest) -> None:
 def _content(request: HttpRequest) -> Iterator[object]:
     """Everything a view can parse from the request, but the CSRF field, headers, cookies, session and database."""
     yield [[name, value] for name, values in request.GET.lists() for value in values]
+    # A view may read the query by itself: in its order, and bytes that are no UTF-8, which all look alike above.
+    yield parse_qsl(request.META.get("QUERY_STRING", ""), keep_blank_values=True, encoding=BYTEWISE)
     yield request.content_type
     parsed = parsed_form(request)
     if parsed is None:
@@ -128,11 +142,25 @@ def _content(request: HttpRequest) -> Iterator[object]:
     if not is_plain_form(request):  # no browser's form, and a view may read it in its own way
         yield [sorted((request.content_params or {}).items()), hashlib.sha256(request.body).digest()]
     fields, uploads = parsed
-    # A view reads fields by name, so only the order within a name means anything.
-    yield sorted(
+    yield _fields(fields)
+    yield sorted([name, [_file(file) for file in files]] for name, files in uploads.lists())
+    if may_have_lost_bytes(fields, uploads):
+        yield from _bytes_of(request)
+
+
+def _bytes_of(request: HttpRequest) -> Iterator[object]:
+    """The bytes of a form, where a view can still read them in a charset of its own."""
+    if request.content_type != MULTIPART:
+        yield _fields(QueryDict(request.body, encoding=BYTEWISE))
+    elif hasattr(request, "_body"):
+        yield hashlib.sha256(request.body).digest()
+
+
+def _fields(fields: QueryDict) -> list[Any]:
+    """A view reads fields by name, so only the order within a name means anything."""
+    return sorted(
         [name, [folded(value) for value in values]] for name, values in fields.lists() if name not in NOT_CONTENT
     )
-    yield sorted([name, [_file(file) for file in files]] for name, files in uploads.lists())
 
 
 def _file(file: UploadedFile[Any]) -> list[object]:

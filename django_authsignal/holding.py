@@ -7,13 +7,14 @@ instead of being echoed.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.http import HttpRequest
 
 from django_authsignal.binding import KEY_FIELD, NOT_CONTENT, is_form
+from django_authsignal.values import may_have_lost_bytes, texts_of
 
 __all__ = ["AskedField", "HeldForm", "hold", "is_secret", "label_of"]
 
@@ -46,7 +47,7 @@ class HeldForm:
 
 
 def hold(request: HttpRequest, key: str, ask_again: Collection[str]) -> HeldForm | None:
-    """The form that *request* sent; None when a browser's form cannot reproduce it (JSON, text/plain, NUL, …)."""
+    """The form that *request* sent; None when a browser's form cannot reproduce it (JSON, NUL, lost bytes, …)."""
     if not is_form(request) or not _reproducible(request):
         return None
     sensitive = getattr(request, "sensitive_post_parameters", ())
@@ -80,15 +81,6 @@ def is_secret(name: str) -> bool:
     return not SECRET_PARTS.isdisjoint(part.lower() for part in _PARTS.findall(name))
 
 
-def _texts(request: HttpRequest) -> Iterator[str]:
-    for name, texts in request.POST.lists():
-        yield name
-        yield from map(str, texts)
-    for name, files in request.FILES.lists():
-        yield name
-        yield from (str(file.name) for file in files)
-
-
 def _reproducible(request: HttpRequest) -> bool:
     """Whether an HTML page in our charset can carry the form's texts there and back."""
     names = {*request.POST, *request.FILES}
@@ -96,7 +88,9 @@ def _reproducible(request: HttpRequest) -> bool:
         return False
     if {"\r", "\n"}.intersection("".join(names)):
         return False
-    text = "".join(_texts(request))
+    if may_have_lost_bytes(request.POST, request.FILES):
+        return False
+    text = "".join(texts_of(request.POST, request.FILES))
     try:
         text.encode(settings.DEFAULT_CHARSET)
     except UnicodeEncodeError:

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import re
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from io import BytesIO
 from math import isfinite
@@ -21,7 +21,17 @@ from django.http.multipartparser import MultiPartParser
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-__all__ = ["FORM_TYPES", "folded", "is_plain_form", "named_values", "parsed_form", "wire"]
+__all__ = [
+    "FORM_TYPES",
+    "MULTIPART",
+    "folded",
+    "is_plain_form",
+    "may_have_lost_bytes",
+    "named_values",
+    "parsed_form",
+    "texts_of",
+    "wire",
+]
 
 MULTIPART = "multipart/form-data"
 FORM_TYPES = frozenset({"application/x-www-form-urlencoded", MULTIPART})
@@ -84,6 +94,21 @@ def _is_plain_multipart(request: HttpRequest) -> bool:
     known = sum(len(values) for source in form for _name, values in source.lists())
     whole = all(part[:2] == part[-2:] == b"\r\n" for part in parts)
     return first == b"" and last in (b"--", b"--\r\n") and whole and len(parts) == known
+
+
+def texts_of(fields: Any, files: Any) -> Iterator[str]:
+    """Every text of a form: its names, its values and what its files are called."""
+    for name, texts in fields.lists():
+        yield name
+        yield from map(str, texts)
+    for name, sent in files.lists():
+        yield name
+        yield from (str(file.name) for file in sent)
+
+
+def may_have_lost_bytes(fields: Any, files: Any) -> bool:
+    """Whether a form's texts hold what stands for every byte that could not be decoded, so that unlike look alike."""
+    return "\N{REPLACEMENT CHARACTER}" in "".join(texts_of(fields, files))
 
 
 def folded(text: object) -> str:

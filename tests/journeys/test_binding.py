@@ -118,12 +118,29 @@ def test_any_other_content_needs_a_challenge_of_its_own(client, done, changed): 
     assert done == []
 
 
-@pytest.mark.parametrize("query", ["?a=1&a=2", "?a=2&a=1", "?a=1", "?b=1&a=1", "?a=1&b=1&b=", "?A=1"])
+@pytest.mark.parametrize("query", ["?a=1&a=2", "?a=2&a=1", "?a=1", "?b=1&a=1", "?a=1&b=1&b=", "?A=1", "?b=1&a=1&b=2"])
 def test_query_is_bound_in_its_order(client, done, query):  # A9 T4
     complete_step_up(client, client.get("/act/?a=1&b=1"))
     assert_step_up_required(client.get(f"/act/{query}"))
     assert done == []
     assert client.get("/act/?a=1&b=1").content == b"done"
+
+
+def test_bytes_that_are_no_text_are_bound_as_they_are(client, done):  # A9 T4
+    """No holding page could send them again, so whoever asks sends the same form once more."""
+
+    def send(byte, **headers):
+        body = f"payee=Andr{byte}&csrfmiddlewaretoken=t"
+        return client.post("/act/", body, content_type="application/x-www-form-urlencoded", headers=headers)
+
+    challenged = send("%E9")
+    assert 'name="payee"' not in challenged.text
+    complete_step_up(client, challenged)
+    named = {"Authsignal-Step-Up": str(challenged.step_up.key)}
+    for other in ("%E8", "%EF%BF%BD"):
+        assert_step_up_required(send(other, **named))
+    assert done == []
+    assert send("%E9", **named).content == b"done"
 
 
 def scan(text=b"page 1", name="scan.pdf", media_type="application/pdf"):
