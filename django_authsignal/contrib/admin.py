@@ -12,7 +12,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from django_authsignal.contrib.operations import Needs, asking, cover, decided, require
+from django_authsignal.contrib.operations import Needs, asking, cover, decided, only_decided, require
 from django_authsignal.holding import is_secret
 from django_authsignal.policy import StepUpPolicy
 
@@ -72,21 +72,28 @@ class StepUpAdminMixin(_ModelAdmin):
         def tell() -> Mapping[str, object]:
             doomed = [objects] if isinstance(objects, Model) else list(objects)
             count = {"objects": len(doomed)} if len(doomed) > 1 else {}
-            return {"delete": _few(doomed), **count, "_keys": sorted(str(one.pk) for one in doomed)}
+            return {"delete": _few(doomed), **count, "_objects": sorted((str(one.pk), str(one)) for one in doomed)}
 
         return [self.step_up_delete], tell
 
     def _saving(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> Needs:
-        return self._changes([form], change)
+        return self._changes(request, [form], change)
 
-    def _changes(self, forms: list[Any], change: bool) -> Needs:
+    def _changes(self, request: HttpRequest, forms: list[Any], change: bool) -> Needs:
         changing = {name: [form for form in forms if _changes(form, name)] for name in self.step_up_fields}
         fields = {name: changed for name, changed in changing.items() if changed}
 
         def tell() -> Mapping[str, object]:
+            _keep_secret(request, forms)
             what = _few([form.instance for form in forms]) if change else str(self.opts.verbose_name)
             values = {name: _few([_shown(form, name) for form in changed]) for name, changed in fields.items()}
-            return {"change" if change else "add": what, **values}
+            return {"change" if change else "add": what, **values, "_objects": list(map(told_of, forms))}
+
+        def told_of(form: Any) -> tuple[object, ...]:
+            # A new object's key may be made up anew whenever the view runs.
+            which = (str(form.instance.pk), str(form.instance)) if change else (None,)
+            values = [(name, _few([_shown(form, name)])) for name, changed in fields.items() if form in changed]
+            return *which, *values
 
         return [self.step_up_change if change else self.step_up_add, *map(self.step_up_fields.get, fields)], tell
 
@@ -100,7 +107,7 @@ class StepUpAdminMixin(_ModelAdmin):
             def is_valid(rows: Any) -> bool:
                 valid: bool = formset.is_valid(rows)
                 if valid and (changed := [row for row in rows if row.has_changed()]):
-                    require(request, *self._changes(changed, change=True))
+                    require(request, *self._changes(request, changed, change=True))
                 return valid
 
             return type(formset.__name__, (formset,), {"is_valid": is_valid})
@@ -116,8 +123,6 @@ class StepUpAdminMixin(_ModelAdmin):
 
     def _asking_action(self, name: str, action: Any) -> Any:
         policy = self.step_up_actions.get(name)
-        if policy is None and name == "delete_selected":
-            return action  # step_up_delete speaks for it, once it is confirmed
         run = action[0] if isinstance(action, tuple) else action.func
 
         @wraps(run)
@@ -125,10 +130,12 @@ class StepUpAdminMixin(_ModelAdmin):
             def tell() -> Mapping[str, object]:
                 keys = sorted(map(str, queryset.values_list("pk", flat=True)))
                 label = str(dict(self.get_action_choices(request)).get(name, name))
-                return {"action": label, "objects": len(keys), "_keys": keys}
+                return {"action": label, "objects": len(keys), "_objects": [(key,) for key in keys]}
 
-            require(request, [policy], tell)
-            cover(request, self.step_up_policies() if policy else [])
+            queryset = only_decided(request, queryset)
+            if policy or name != "delete_selected":  # for that, step_up_delete speaks once it is confirmed
+                require(request, [policy], tell)
+                cover(request, self.step_up_policies() if policy else [])
             return run(admin, request, queryset)
 
         # A tuple, or since Django 6.1 an Action.
@@ -142,12 +149,29 @@ def _changes(form: Any, name: str) -> bool:
 
 
 def _shown(form: Any, name: str) -> object:
-    if is_secret(name):
+    if is_secret(name) or _is_password(form.fields[name].widget):
         return _("(not shown)")
     value = form.cleaned_data.get(name)
     if isinstance(value, QuerySet | list | tuple):
         return ", ".join(map(str, value))
     return "" if value is None else value
+
+
+def _is_password(widget: Any) -> bool:
+    """Whether what is typed there, or in a part of it, shows as dots."""
+    parts = [widget, *getattr(widget, "widgets", [])]
+    return any(getattr(part, "input_type", None) == "password" for part in parts)
+
+
+def _keep_secret(request: HttpRequest, forms: list[Any]) -> None:
+    """Let the holding page ask for passwords again, whatever they are called, as Django keeps them out of reports."""
+    known: Any = getattr(request, "sensitive_post_parameters", ())
+    if known == "__ALL__":
+        return
+    found = [field for form in forms for field in form if _is_password(field.field.widget)]
+    suffixes = {field.html_name: getattr(field.field.widget, "widgets_names", [""]) for field in found}
+    names = [name + suffix for name in suffixes for suffix in suffixes[name]]
+    request.sensitive_post_parameters = (*known, *names)  # type: ignore[attr-defined]
 
 
 def _few(items: list[Any]) -> object:

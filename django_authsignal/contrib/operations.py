@@ -2,7 +2,7 @@
 
 The view runs up to an operation that needs a step-up and is left there, before anything is written. Then, outside any
 transaction, the gate decides; then the view runs for good. It is the operations that refuse what nobody decided,
-whoever calls them: no decision, no operation (T37).
+whoever calls them: no decision, no operation (T37); and what came up while the decision was made is no part of it.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.exceptions import PermissionDenied
 from django.core.handlers.base import BaseHandler
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
@@ -23,37 +24,55 @@ from django_authsignal.decorators import outside_transactions, step_up_required
 from django_authsignal.models import TrackedAction
 from django_authsignal.policy import StepUpPolicy
 
-__all__ = ["Needs", "asking", "cover", "decided", "require"]
+__all__ = ["Needs", "asking", "cover", "decided", "only_decided", "require"]
 
 Needs = tuple[Iterable[StepUpPolicy | None], Callable[[], Mapping[str, object]]]
-"""The policies of an operation, and the values that tell what it is about to do."""
+"""The policies of an operation, and the values that tell what it is about to do. Among them are its ``_objects``: for
+each a tuple of its primary key, or None of a new one, and what is told of it."""
 
 View = Callable[..., HttpResponseBase]
 
 MARK = "_step_up_decided"
-"""The attribute of a request that holds the policies under which it has been decided."""
+"""The attribute of a request that holds what has been decided about it."""
+
+
+class Decided(NamedTuple):
+    """Under which policies, and about which objects; None: about whatever it comes to."""
+
+    policies: list[StepUpPolicy]
+    objects: frozenset[tuple[object, ...]] | None = None
 
 
 class UndecidedError(PermissionDenied):
     """A view reached an operation that nothing has decided yet."""
 
-    def __init__(self, policies: list[StepUpPolicy], values: Mapping[str, object]) -> None:
+    def __init__(self, policies: list[StepUpPolicy], values: Mapping[str, Any]) -> None:
         super().__init__(_("This cannot be done here without verification."))
         self.policies = policies
         self.values = values
 
 
 def require(request: HttpRequest, policies: Iterable[StepUpPolicy | None], tell: Callable[[], Any]) -> None:
-    """Leave the view unless *request* has been decided under all *policies*."""
+    """Leave the view unless *request* has been decided under all *policies*, and about all that is told now."""
     needed = [policy for policy in policies if policy]
-    known = getattr(request, MARK, ())
-    if any(policy not in known for policy in needed):
+    known: Decided = getattr(request, MARK, Decided([]))
+    if any(policy not in known.policies for policy in needed):
         raise UndecidedError(needed, tell())
+    if needed and known.objects is not None and not known.objects.issuperset((told := tell())["_objects"]):
+        raise UndecidedError(needed, told)
+
+
+def only_decided(request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    """Of *queryset* the rows that have been decided about, once they have: one that is new is none of them."""
+    known: Decided | None = getattr(request, MARK, None)
+    if known is None or known.objects is None:
+        return queryset
+    return queryset.filter(pk__in=[key for key, *_ in known.objects])
 
 
 def cover(request: HttpRequest, policies: list[StepUpPolicy]) -> None:
     """Note that *request* has been decided under these *policies*, and will be under no other."""
-    setattr(request, MARK, policies)
+    setattr(request, MARK, Decided(policies))
 
 
 def asking(needs: Callable[..., Needs], operation: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,10 +98,12 @@ def decided(view: View) -> View:
             if hasattr(request, MARK):
                 raise  # too late to ask: something may have been done already
             policies, values = _in_turn(request, error.policies), error.values
+        only_watched = all(policy.resolved().report_only for policy in policies)
+        objects = None if only_watched else frozenset(values["_objects"])
 
         @wraps(view)
         def approved(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            cover(request, policies)
+            setattr(request, MARK, Decided(policies, objects))
             return view(request, *args, **kwargs)
 
         gated: View = approved

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, Permission, User
@@ -105,6 +108,16 @@ def atomic_requests():
     connection.settings_dict["ATOMIC_REQUESTS"] = False
 
 
+def meanwhile(policy, happen):
+    """*policy*, and what somebody else does between the moment when it is told and the answer."""
+
+    def custom(request):
+        happen()
+        return {}
+
+    return replace(policy, custom=custom)
+
+
 def delete_url(thing, base=TRANSFERS):
     return f"{base}{thing.pk}/delete/"
 
@@ -178,6 +191,33 @@ class TestDeletion:
 
         assert_step_up_required(client.post(TRANSFERS, confirmed))
         assert len(payees()) == 3
+
+    def test_what_comes_up_while_authsignal_answers_is_not_deleted(self, register, authsignal, client, paid):  # T37
+        policy = meanwhile(DELETE, lambda: paid[0].account.pay(payee="Later", amount=5))
+        register(Transfer, step_up_delete=policy)
+        authsignal.allow(DELETE.action)
+        client.post(TRANSFERS, selecting("delete_selected", paid[0], post="yes", select_across="1"))
+        assert payees() == ["Later"]
+        assert_tracked(DELETE.action, custom={"objects": 3}, times=1)
+
+    @pytest.mark.parametrize("across", [True, False])
+    def test_what_is_no_longer_as_it_was_told_is_not_deleted(self, register, authsignal, client, paid, across):  # T37
+        policy = meanwhile(DELETE, lambda: Transfer.objects.filter(payee="Alpha").update(payee="Else"))
+        register(Transfer, step_up_delete=policy)
+        authsignal.allow(DELETE.action)
+        everything = selecting("delete_selected", *paid, post="yes")
+        answer = client.post(TRANSFERS, everything) if across else client.post(delete_url(paid[0]), {"post": "yes"})
+        assert (answer.status_code, payees()) == (403, ["Beta", "Else", "Gamma"])
+
+    def test_objects_may_be_deleted_one_by_one(self, register, authsignal, client, paid):
+        def delete_queryset(self, request, queryset):
+            for transfer in queryset:
+                self.delete_model(request, transfer)
+
+        register(Transfer, step_up_delete=DELETE, delete_queryset=delete_queryset)
+        authsignal.allow(DELETE.action)
+        client.post(TRANSFERS, selecting("delete_selected", *paid[:2], post="yes"))
+        assert payees() == ["Gamma"]
 
     def test_approval_for_one_object_does_not_fit_another(self, client, paid):
         response = client.post(delete_url(paid[0]), {"post": "yes"})
@@ -310,6 +350,22 @@ class TestActions:
         assert_step_up_required(client.post(TRANSFERS, everything))
         assert "renamed" not in payees()
 
+    def test_action_runs_on_what_was_approved_whatever_comes_up_meanwhile(self, register, authsignal, client, paid):
+        """T37: here a payment is made while Authsignal answers."""
+        policy = meanwhile(ACT, lambda: paid[0].account.pay(payee="Mallory", amount=5))
+        register(Transfer, step_up_actions={"rename": policy}, actions=[rename])
+        authsignal.allow(ACT.action)
+        client.post(TRANSFERS, selecting("rename", paid[0], select_across="1"))
+        assert payees() == ["Mallory", "renamed", "renamed", "renamed"]
+        assert_tracked(ACT.action, custom={"action": "Rename transfers", "objects": 3}, times=1)
+
+    def test_action_that_is_only_watched_runs_on_what_it_finds(self, register, authsignal, client, paid):
+        watched = StepUpPolicy(ACT.action, mode="report_only")
+        policy = meanwhile(watched, lambda: paid[0].account.pay(payee="Later", amount=5))
+        register(Transfer, step_up_actions={"rename": policy}, actions=[rename])
+        client.post(TRANSFERS, selecting("rename", paid[0], select_across="1"))
+        assert payees() == ["renamed"] * 4
+
     def test_its_policy_alone_speaks_for_what_it_deletes(self, register, client, paid):
         register(Transfer, step_up_delete=DELETE, step_up_actions={"purge": ACT}, actions=[purge])
         go_through(client, client.post(TRANSFERS, selecting("purge", *paid[:2])))
@@ -425,17 +481,22 @@ class TestFields:
         assert list(bob.groups.all()) == groups
 
     def test_what_came_up_while_deciding_is_refused(self, register, authsignal, client, bob, url):  # T37
-        def meanwhile(request):
-            User.objects.filter(pk=bob.pk).update(email="meanwhile@bank.example")
-            return {}
-
-        grant = StepUpPolicy(GRANT.action, custom=meanwhile)
+        grant = meanwhile(GRANT, lambda: User.objects.filter(pk=bob.pk).update(email="meanwhile@bank.example"))
         register(User, step_up_fields={"is_superuser": grant, "email": EMAIL}, fields=self.fields[:4])
         authsignal.allow(GRANT.action)
         assert client.post(url, {**PLAIN, "is_superuser": "on"}).status_code == 403
         bob.refresh_from_db()
         assert (bob.email, bob.is_superuser) == ("meanwhile@bank.example", False)
         assert_tracked(EMAIL.action, times=0)
+
+    def test_change_that_was_not_told_is_refused(self, register, authsignal, client, bob, url):  # T37
+        """Another field of the same policy, which the form changes only since somebody else changed it."""
+        policy = meanwhile(GRANT, lambda: User.objects.filter(pk=bob.pk).update(is_staff=True))
+        register(User, step_up_fields={"is_superuser": policy, "is_staff": policy}, fields=self.fields[:4])
+        authsignal.allow(GRANT.action)
+        assert client.post(url, {**PLAIN, "is_superuser": "on"}).status_code == 403
+        bob.refresh_from_db()
+        assert (bob.is_superuser, bob.is_staff) == (False, True)
 
     def test_new_object_counts_when_the_field_is_not_its_default(self, register, authsignal, client):
         register(User, step_up_fields={"is_superuser": GRANT, "email": EMAIL}, fields=self.fields[:4])
@@ -477,10 +538,12 @@ class TestFields:
 
 
 class TestListEditing:
+    options = {"list_display": ["username", "email", "is_staff"], "list_editable": ["email", "is_staff"]}
+    options |= {"ordering": ["username"]}
+
     @pytest.fixture(autouse=True)
     def _admin(self, register):
-        options = {"list_display": ["username", "email", "is_staff"], "list_editable": ["email", "is_staff"]}
-        register(User, step_up_fields={"is_staff": GRANT, "email": EMAIL}, ordering=["username"], **options)
+        register(User, step_up_fields={"is_staff": GRANT, "email": EMAIL}, **self.options)
 
     @pytest.fixture
     def rows(self, alice, bob, boss):
@@ -508,6 +571,15 @@ class TestListEditing:
         alice.refresh_from_db()
         bob.refresh_from_db()
         assert (alice.email, bob.is_staff) == ("a@new.example", True)
+
+    def test_row_that_was_not_told_is_not_saved(self, register, authsignal, client, alice, bob, rows):  # T37
+        policy = meanwhile(GRANT, lambda: User.objects.filter(pk=bob.pk).update(is_staff=True))
+        register(User, step_up_fields={"is_staff": policy}, **self.options)
+        authsignal.allow(GRANT.action)
+        assert client.post(USERS, {**rows, "form-0-is_staff": "on"}).status_code == 403
+        alice.refresh_from_db()
+        bob.refresh_from_db()
+        assert (alice.is_staff, bob.is_staff) == (False, True)
 
     def test_unchanged_rows_pass_without_tracking(self, authsignal, client, rows):
         assert client.post(USERS, rows).status_code == 302
@@ -588,6 +660,33 @@ class TestUserAdmin:
         complete_step_up(client, response)
         press_continue(client, response, **self.NEW)
         assert User.objects.get(username="eve").check_password("correct-horse")
+
+
+class TwoWords(forms.MultiWidget):
+    def decompress(self, value):
+        return [value, value]
+
+
+class WordForm(forms.ModelForm):
+    """Asks for secrets that no name tells."""
+
+    phrase = forms.CharField(widget=forms.PasswordInput, required=False)
+    words = forms.CharField(widget=TwoWords([forms.TextInput, forms.PasswordInput]), required=False)
+
+
+class TestPasswordFields:
+    def test_what_is_typed_as_dots_is_asked_again_and_never_told(self, register, authsignal, client):  # T66
+        register(Group, step_up_fields={"phrase": GRANT, "words": GRANT}, form=WordForm, fields=["name"])
+        group = Group.objects.create(name="one")
+        typed = {"phrase": "hunter2", "words_0": "hunter3", "words_1": "hunter4"}
+        response = client.post(f"/site/auth/group/{group.pk}/change/", {"name": "one", **typed})
+        assert (shown(response)["phrase"], shown(response)["words"]) == ("(not shown)", "(not shown)")
+        assert Form(response).asked.keys() == typed.keys()
+        assert "hunter" not in response.content.decode()
+        assert "hunter" not in str([entry.payload for entry in authsignal.requests])
+
+        complete_step_up(client, response)
+        assert press_continue(client, response, **typed).status_code == 302
 
 
 @pytest.mark.django_db(transaction=True)
