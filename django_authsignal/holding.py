@@ -18,7 +18,12 @@ from django_authsignal.values import may_have_lost_bytes, texts_of
 
 __all__ = ["AskedField", "HeldForm", "hold", "is_secret", "label_of"]
 
-SECRET_PARTS = frozenset({"password", "passwd", "secret", "token", "pin", "otp", "cvc", "cvv"})
+SECRET_WORDS = re.compile(
+    r"passw(or)?d|passphrase|passcode|secret|token|(api|private)key|(credit|debit)card|cardnum", re.IGNORECASE
+)
+"""Anywhere in a name, whatever stands between their letters: 'newpassword', 'api_key', 'X-Private-Key'."""
+SECRET_PARTS = frozenset({"pass", "pwd", "pin", "otp", "cvc", "cvv", "csc", "card"})
+"""As a part of a name only: 'userPin' and 'card-number', but not 'shipping' and 'discard'."""
 _PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
@@ -78,7 +83,8 @@ def _asked(name: str, value: str) -> AskedField:
 
 def is_secret(name: str) -> bool:
     """Whether a field of this name holds what must be neither echoed, shown nor sent."""
-    return not SECRET_PARTS.isdisjoint(part.lower() for part in _PARTS.findall(name))
+    letters = re.sub(r"[\W_]", "", name)
+    return bool(SECRET_WORDS.search(letters)) or not SECRET_PARTS.isdisjoint(map(str.lower, _PARTS.findall(name)))
 
 
 def _reproducible(request: HttpRequest) -> bool:

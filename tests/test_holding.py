@@ -138,7 +138,10 @@ def test_page_names_its_row_and_drops_what_is_no_content():
 SECRETS = [
     *("password", "passwd", "secret", "token", "pin", "otp", "cvc", "cvv"),
     *("new_password", "password1", "newPassword2", "card-cvc", "PIN", "pinCode", "userPIN", "PINCode", "API.token"),
-    "form-0-otp",
+    *("form-0-otp", "newpassword", "NEWPASSWD", "userpassword2", "pass_word", "passphrase", "pass-phrase", "passcode"),
+    *("pwd", "pwd2", "userPwd", "pass", "db_pass", "apikey", "api_key", "apiKey", "APIKey", "X-API-Key", "private.key"),
+    *("cardNumber", "cardnumber", "creditcard", "Debit_Card", "csc", "CSC", "clientsecret", "accesstoken"),
+    *("tokens", "tokenized_name"),
 ]
 
 
@@ -153,7 +156,26 @@ def test_secret_is_asked_for_again_and_never_echoed(name):
     assert same(sent_again(page, {name: ["s3cr3t"]}), request)
 
 
-@pytest.mark.parametrize("name", ["shipping", "spin", "opinion", "tokens", "amount", "pint"])
+NO_SECRETS = [
+    *(
+        "shipping",
+        "spin",
+        "Spin",
+        "opinion",
+        "amount",
+        "pint",
+        "compass",
+        "passenger",
+        "passport",
+        "passage",
+        "Passive",
+    ),
+    *("discard", "cardinal", "cardboard", "wildcards", "postcard", "iban", "key", "key_name", "monkey", "publicKey"),
+    *("keyword", "opening", "potpie", "shopwdays", "discard_notes"),
+]
+
+
+@pytest.mark.parametrize("name", NO_SECRETS)
 def test_name_that_only_contains_such_letters_is_kept(name):
     assert hold(post([(name, "1")]), "", ()).asked == []
 
