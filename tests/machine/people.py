@@ -119,7 +119,7 @@ class People(Stage):
         """Ask for a page of an action for which there was a window."""
         login = self.newest(self.world.windows, which).login
         its = next((one for one in self.browsers if one.login is login), None)
-        return self.send(its, path, {"memo": "page 2"}) if its else IDLE
+        return self.send(its, path, {"amount": "5", "payee": "Ann", "memo": "page 2"}) if its else IDLE
 
     @deed(
         1,
