@@ -91,17 +91,21 @@ class TrackedActionQuerySet(models.QuerySet["TrackedAction"]):
     def not_heard(self, state: Any, at: Any, word: Word) -> TrackedActionQuerySet:
         """Those of these rows to which it is news that the service said *state* at that time, by its own clock.
 
-        The newest word counts, in whatever order they arrive (T57). But a spent row whose service once took its grant
-        back stays shut, however late that is heard: else a message could open a window again, and a message never
-        grants. A veto takes back, and so does a challenge or review that is younger than the spend.
+        The newest word counts, in whatever order they arrive (T57). But a message never grants (T58), so what the
+        service once took back stays taken back, however late that is heard. Until an approval is spent, the only yes
+        to it is the one that we asked for; afterwards, a further yes counts as long as nothing else was said, or a
+        message could open a window again. A veto takes back, and so does a challenge or review that is younger than
+        the approval or, once that is spent, than the spend.
         """
         newer = (
             Q(remote_state_at__isnull=True) | Q(remote_state_at__lt=at) | Q(remote_state_at=at, remote_state__lt=state)
         )
+        # Whether or not it has ended since: no order of messages may end differently.
+        approved = Q(approved_at__isnull=False, spent_at__isnull=True)
         spent, granted = Q(status=Status.SPENT), Q(remote_state__in=GRANTING)
         match word:
             case Word.GRANTS:
-                return self.filter(newer & (~spent | granted))
+                return self.filter(newer & ~approved & (~spent | granted))
             case Word.OPEN:
                 return self.filter((newer & ~spent) | (spent & Q(spent_at__lt=at) & (newer | granted)))
         return self.filter(newer | (spent & granted))

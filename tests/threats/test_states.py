@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import string
+from datetime import timedelta
 
 import pytest
 
@@ -113,3 +114,18 @@ def test_no_other_word_opens(bank, client, admin_client, way):  # T15
     complete_step_up(client, saying.holding)  # and it was not merely broken: the true yes still counts
     saying.validate("CHALLENGE_SUCCEEDED")
     assert saying.is_paid()
+
+
+def test_approval_that_was_taken_back_is_asked_for_anew(bank, client):  # T58
+    """Neither a later yes nor the key of the approval brings it back: only the gate grants."""
+    holding = bank.transfer(client)
+    complete_step_up(client, holding)
+    for seconds, state in ((1, "CHALLENGE_REQUIRED"), (2, "CHALLENGE_SUCCEEDED")):
+        said = log(row(holding), state)
+        said["data"]["stateUpdatedAt"] = (row(holding).approved_at + timedelta(seconds=seconds)).isoformat()
+        assert post(said).status_code == 200
+    again = press_continue(client, holding)
+    assert (bank.ledger, row(holding).status, row(holding).reason) == ([], "void", "withdrawn")
+    complete_step_up(client, again)
+    press_continue(client, again)
+    assert len(bank.ledger) == 1
