@@ -19,6 +19,7 @@ from django_authsignal.client import AuthsignalError, State, Unavailable, Valida
 from django_authsignal.conf import app_settings
 from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.services import asking
+from django_authsignal.services.pages import own_page
 from django_authsignal.services.question import is_signed_in
 from django_authsignal.services.reports import is_ours
 from django_authsignal.statuses import SKEW, Status
@@ -73,8 +74,9 @@ def complete(request: HttpRequest, key: uuid.UUID, token: str) -> Completion:
 
 @sensitive_variables("token")
 def _complete(request: HttpRequest, row: TrackedAction, token: str) -> Completion:
+    page = own_page(row.return_path)
     if row.status in (Status.APPROVED, Status.SPENT):
-        return Completion(Result.APPROVED, row.return_path)
+        return Completion(Result.APPROVED, page)
     same_login = row.auth_hash in sessions.auth_hashes(request.user)
     if row.status == Status.REFUSED:
         return Completion(Result.REFUSED)
@@ -83,8 +85,8 @@ def _complete(request: HttpRequest, row: TrackedAction, token: str) -> Completio
     result = validate(row, token) if token else Result.PENDING
     if result is Result.PENDING:
         hosted = sessions.recall_hosted_url(request, str(row.idempotency_key))
-        return Completion(result, retry_url=row.return_path or hosted)
-    return Completion(result, row.return_path if result is Result.APPROVED else "")
+        return Completion(result, retry_url=page or hosted)
+    return Completion(result, page if result is Result.APPROVED else "")
 
 
 @sensitive_variables("token")

@@ -5,10 +5,16 @@ from __future__ import annotations
 from django.core import signing
 from django.utils.http import url_has_allowed_host_and_scheme
 
-__all__ = ["sign_page", "signed_page"]
+__all__ = ["own_page", "sign_page", "signed_page"]
 
 SALT = "django_authsignal.page"
 LIFETIME = 3600
+
+
+def own_page(path: str) -> str:
+    """*path* if it leads nowhere but to a page of this site, else ''. Asked when one is kept, and again when used."""
+    safe = url_has_allowed_host_and_scheme(path, allowed_hosts=None) and path.isprintable()
+    return path if safe else ""
 
 
 def sign_page(path: str) -> str:
@@ -19,7 +25,6 @@ def sign_page(path: str) -> str:
 def signed_page(text: str) -> str:
     """The path that ``sign_page`` wrote within the last hour; '' for anything else."""
     try:
-        path = str(signing.loads(text, salt=SALT, max_age=LIFETIME))
+        return own_page(str(signing.loads(text, salt=SALT, max_age=LIFETIME)))
     except signing.BadSignature:
         return ""
-    return path if url_has_allowed_host_and_scheme(path, allowed_hosts=None) else ""

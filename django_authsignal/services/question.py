@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from django_authsignal import attributes, binding, connection, sessions
 from django_authsignal.bearers import Bearer
@@ -17,6 +16,7 @@ from django_authsignal.conf import app_settings
 from django_authsignal.models import METHOD_LIMIT, PATH_LIMIT, ROUTE_LIMIT, TrackedAction
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.services.decision import Decision, Outcome
+from django_authsignal.services.pages import own_page
 
 __all__ = ["Bind", "Question", "is_authenticated", "is_signed_in", "question", "return_path"]
 
@@ -106,6 +106,5 @@ def return_path(request: HttpRequest) -> str:
     """
     if request.method != "GET" or wants_json(request):
         return ""
-    path = request.get_full_path()
-    safe = url_has_allowed_host_and_scheme(path, allowed_hosts=None) and path.isprintable()
-    return path if safe and len(path) <= PATH_LIMIT else ""
+    path = own_page(request.get_full_path())
+    return path if len(path) <= PATH_LIMIT else ""

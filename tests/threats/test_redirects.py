@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client
 
+from django_authsignal.models import TrackedAction
 from django_authsignal.testing import complete_step_up
 from tests.rig.proofs import LONG
 
@@ -149,3 +150,17 @@ def test_way_back_after_a_challenge_is_the_page_that_asked(bank, client):  # T25
             back = complete_step_up(client, challenged)
             assert not leads_astray(back.get("Location", ""))
             assert_stays(client.get(back["Location"]))
+
+
+@pytest.mark.parametrize("planted", ["//evil.example/", "https://evil.example/", "/\\evil.example", "/act/\n"])
+def test_way_back_is_checked_again_when_it_is_used(bank, client, planted):  # T25
+    """Whoever can write to the database still sends nobody away: a bad path counts as none."""
+    challenged = client.get("/act/")
+    own = f"/step-up/return/{challenged.step_up.key}/"
+    TrackedAction.objects.update(return_path=planted)
+    tried = client.get(own)
+    assert (tried.status_code, tried.context["result"]) == (403, "pending")
+    assert_stays(tried)
+    for page in (complete_step_up(client, challenged), client.get(own)):
+        assert page.get("Location", own) == own
+        assert_stays(page)
