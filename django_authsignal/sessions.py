@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.backends.signed_cookies import SessionStore as CookieSession
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
@@ -30,6 +30,7 @@ __all__ = [
     "channels",
     "current_window",
     "has_recent_login",
+    "lies_in_a_cookie",
     "open_window",
     "recall_hosted_url",
     "record_login",
@@ -66,6 +67,11 @@ def session_of(request: HttpRequest) -> SessionBase:
         raise ImproperlyConfigured(
             "django-authsignal needs SessionMiddleware and AuthenticationMiddleware in MIDDLEWARE."
         ) from None
+
+
+def lies_in_a_cookie(session: object) -> bool:
+    """Whether this session, or an engine's class of sessions, is kept by the browser: a copy of one never ends."""
+    return isinstance(session, CookieSession) or (isinstance(session, type) and issubclass(session, CookieSession))
 
 
 def channels(request: HttpRequest, *, create: bool = False) -> tuple[str, ...]:
@@ -122,7 +128,12 @@ def has_recent_login(request: HttpRequest, seconds: int) -> bool:
 def open_window(
     request: HttpRequest, action: str, environment: str, *, outcome: str, verification_method: str, row_pk: int
 ) -> None:
-    """Open a window for *action*, and give the session a new key, as Django does on a password change."""
+    """Open a window for *action*, and give the session a new key, as Django does on a password change.
+
+    On cookie sessions nothing opens, and every request asks: a copied cookie would outlast a log-out (T20).
+    """
+    if lies_in_a_cookie(session_of(request)):
+        return
     now = int(time.time())
     values = [now, outcome, verification_method, row_pk]
     nonce = _facts(request).get("nonce") or _new_nonce(request)
@@ -137,7 +148,7 @@ def current_window(request: HttpRequest, action: str, environment: str) -> Windo
     """The genuine window for *action* in this session, however old; None without one."""
     facts = _facts(request)
     *values, signature = facts.get("windows", {}).get(action, [None])
-    if signature is None:
+    if signature is None or lies_in_a_cookie(session_of(request)):
         return None
     genuine = _sign_grant(request.user, facts.get("nonce", ""), f"window {environment} {action}", values)
     if not _matches(signature, genuine):
@@ -169,7 +180,7 @@ def remember_hosted_url(request: HttpRequest, key: str, url: str, expires_at: da
 
     URLs whose time is over are dropped here, where the session is saved anyway: a spend must not cost a save.
     """
-    if settings.SESSION_ENGINE.endswith(".signed_cookies"):
+    if lies_in_a_cookie(session_of(request)):
         return
     facts = _facts(request)
     pending = [(name, kept) for name, kept in facts.get("urls", {}).items() if kept[1] > time.time()]

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.decorators import login_required
 from django.core import checks, mail
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.http import HttpResponse
 from django.urls import include, path
 from django.views import View
@@ -276,6 +277,12 @@ def test_user_model_without_an_auth_hash_is_E012(settings, monkeypatch):  # noqa
     assert "get_session_auth_hash" in found("E012").msg
 
 
+def test_database_without_autocommit_is_E018(settings, monkeypatch):  # noqa: N802 - T8
+    monkeypatch.setitem(connection.settings_dict, "AUTOCOMMIT", False)
+    assert "AUTOCOMMIT is off on the database 'default'" in found("E018").msg
+    assert found() == ["E018"]
+
+
 # Views
 
 
@@ -290,7 +297,15 @@ def test_guarded_views_that_are_right_are_silent(settings):
 def test_window_on_cookie_sessions_is_E010(settings):  # noqa: N802
     site(settings, step_up_required("look", max_age=60)(view), step_up_required("pay")(view))
     settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
-    assert "'view0/' (action 'look') opens a window" in found("E010").msg
+    assert "'view0/' (action 'look') opens no window" in found("E010").msg
+
+
+def test_engine_that_derives_from_cookie_sessions_is_E010(settings):  # noqa: N802
+    site(settings, step_up_required("look", max_age=60)(view))
+    settings.SESSION_ENGINE = "tests.threats.cookie_sessions"
+    assert found() == ["E010"]
+    settings.AUTHSIGNAL_SIGN_IN_ACTION = "signIn"
+    assert found() == ["E010", "E010"]
 
 
 def test_window_by_central_setting_is_seen_too(settings):

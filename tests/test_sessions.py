@@ -11,6 +11,7 @@ import time_machine
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.sessions.backends.cache import SessionStore
 from django.contrib.sessions.backends.file import SessionStore as FileStore
+from django.contrib.sessions.backends.signed_cookies import SessionStore as CookieStore
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
 from django.test import Client
@@ -19,8 +20,10 @@ from django.urls import path
 from django_authsignal import sessions
 from django_authsignal.decorators import step_up_required
 from django_authsignal.sessions import SESSION_KEY
+from django_authsignal.testing import complete_step_up
 
 from .gated import gated as gated
+from .gated import outcome
 from .gated import someone as someone
 
 
@@ -290,29 +293,69 @@ def test_hosted_url_is_kept_as_long_as_its_challenge(request_):  # T23
     assert request_.session[SESSION_KEY]["urls"].keys() == {"b"}
 
 
-def test_cookie_sessions_never_carry_a_hosted_url(request_, settings):  # T23
-    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
-    remember(request_, "a")
-    assert SESSION_KEY not in request_.session
+# In cookies
+
+
+class OwnCookieStore(CookieStore):
+    """A project's own engine, whatever it is called."""
+
+
+@pytest.mark.parametrize("store", [CookieStore, OwnCookieStore])
+def test_cookie_session_never_carries_a_hosted_url_or_a_window(rf, someone, store):  # T20 T23
+    request = visit(rf, someone, store())
+    remember(request, "a")
+    open_window(request)
+    assert SESSION_KEY not in request.session
+
+
+def test_window_that_came_to_lie_in_a_cookie_is_none(rf, someone, request_):  # T20
+    """As after an upgrade: an older version opened it."""
+    open_window(request_)
+    request = visit(rf, someone, CookieStore())
+    request.session[SESSION_KEY] = request_.session[SESSION_KEY]
+    assert sessions.current_window(request, "pay", "live") is None
+    assert sessions.current_window(request_, "pay", "live") is not None
+
+
+@pytest.mark.parametrize("kept", [SessionStore, FileStore, CookieStore, OwnCookieStore])
+def test_session_and_engine_that_lie_in_a_cookie_are_told(kept):
+    answers = {sessions.lies_in_a_cookie(kept), sessions.lies_in_a_cookie(kept())}
+    assert answers == {issubclass(kept, CookieStore)}
 
 
 # Through real sessions
 
 
-@pytest.fixture(params=["db", "cache", "cached_db", "file", "signed_cookies"])
+@pytest.fixture(params=["db", "cache", "cached_db", "file"])
 def engine(request, settings, tmp_path, monkeypatch):
     monkeypatch.setattr(FileStore, "_storage_path", str(tmp_path), raising=False)
     settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{request.param}"
     return request.param
 
 
-def test_window_is_kept_by_every_session_engine(engine, gated, authsignal, alice):
+def test_window_is_kept_by_every_session_engine_on_the_server(engine, gated, authsignal, alice):
     gated(max_age=60)
     gated.client = gated.sign_in()
     before = gated.client.cookies["sessionid"].value
     assert gated.get().content == gated.get().content == b"done"
     assert len(authsignal.requests) == 1
     assert gated.client.cookies["sessionid"].value != before
+
+
+def test_approval_on_cookie_sessions_serves_one_request(gated, authsignal, settings):  # T20
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    authsignal.challenge("pay")
+    gated(max_age=60)
+    gated.client = gated.sign_in()
+    for passed in (1, 2):
+        complete_step_up(gated.client, gated.get())
+        assert gated.get().content == b"done"
+        copied = gated.client.cookies["sessionid"].value
+        assert (outcome(gated.get()), gated.runs) == ("challenge", passed)
+    gated.client.logout()
+    thief = Client()
+    thief.cookies["sessionid"] = copied
+    assert (outcome(gated.get(thief)), gated.runs) == ("challenge", 2)
 
 
 def test_log_out_and_new_login_end_the_window_on_every_engine(engine, gated, authsignal, alice):

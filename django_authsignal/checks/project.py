@@ -8,19 +8,21 @@ from typing import Any
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.db import connections, router
 from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, reverse
 
 from django_authsignal import protection
 from django_authsignal.checks.messages import Messages, error, problem_of
-from django_authsignal.checks.settings import MIDDLEWARE
+from django_authsignal.checks.settings import MIDDLEWARE, sessions_lie_in_cookies
 from django_authsignal.conf import app_settings
+from django_authsignal.models import TrackedAction
 
 __all__ = ["check_areas", "check_contrib", "check_project"]
 
 
 def check_project(**kwargs: Any) -> Messages:
-    """E008 sessions and authentication, E009 login page, E011 our URLs, E012 user model."""
+    """E008 sessions and authentication, E009 login page, E011 our URLs, E012 user model, E018 autocommit."""
     found: Messages = []
     for app in ("django.contrib.sessions", "django.contrib.auth"):
         if not apps.is_installed(app):
@@ -36,6 +38,10 @@ def check_project(**kwargs: Any) -> Messages:
     if not hasattr(get_user_model(), "get_session_auth_hash"):
         text = "The user model has no get_session_auth_hash(): a password change could not end an approval."
         found.append(error(12, text, "Derive it from django.contrib.auth.models.AbstractBaseUser."))
+    database = router.db_for_write(TrackedAction)
+    if not connections[database].settings_dict["AUTOCOMMIT"]:
+        text = f"AUTOCOMMIT is off on the database {database!r}: a rollback could undo what Authsignal was told."
+        found.append(error(18, text, "Leave AUTOCOMMIT out of DATABASES."))
     return found
 
 
@@ -54,7 +60,7 @@ def check_areas(**kwargs: Any) -> Messages:
     if (action or protection.protected_patterns()) and not _is_in_order(MIDDLEWARE):
         text = "AUTHSIGNAL_PROTECT and AUTHSIGNAL_SIGN_IN_ACTION do nothing without the middleware, or too early."
         found.append(error(14, text, f"Put {MIDDLEWARE!r} behind CsrfViewMiddleware and AuthenticationMiddleware."))
-    if action and settings.SESSION_ENGINE.endswith(".signed_cookies"):
+    if action and sessions_lie_in_cookies():
         text = "AUTHSIGNAL_SIGN_IN_ACTION needs sessions on the server: an old cookie can be replayed."
         found.append(error(10, text, "Use another SESSION_ENGINE."))
     for route in protection.routes():

@@ -8,11 +8,13 @@ from typing import Any
 
 from django.conf import settings
 from django.core import mail
+from django.utils.module_loading import import_string
 
 from django_authsignal import connection
 from django_authsignal.checks.messages import Messages, error, problem_of, warning
 from django_authsignal.conf import AppSettings, app_settings
 from django_authsignal.policy import StepUpPolicy
+from django_authsignal.sessions import lies_in_a_cookie
 
 __all__ = [
     "MIDDLEWARE",
@@ -22,6 +24,7 @@ __all__ = [
     "check_names",
     "check_settings",
     "check_site_url",
+    "sessions_lie_in_cookies",
 ]
 
 PREFIX = "AUTHSIGNAL_"
@@ -110,6 +113,11 @@ def check_names(**kwargs: Any) -> Messages:
         hint = f"Did you mean {PREFIX}{close[0]}?" if close else "Remove it."
         found.append(warning(6, f"{PREFIX}{name} is no setting of django-authsignal.", hint))
     return found
+
+
+def sessions_lie_in_cookies() -> bool:
+    """Whether SESSION_ENGINE keeps them there; a project's own engine counts as what it derives from."""
+    return lies_in_a_cookie(import_string(f"{settings.SESSION_ENGINE}.SessionStore"))
 
 
 def check_deployment(**kwargs: Any) -> Messages:

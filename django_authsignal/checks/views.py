@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.middleware.cache import CacheMiddleware
 
 from django_authsignal import decorators, protection
 from django_authsignal.checks.messages import Messages, error, problem_of, warning
-from django_authsignal.checks.settings import broken_overrides
+from django_authsignal.checks.settings import broken_overrides, sessions_lie_in_cookies
 from django_authsignal.policy import StepUpPolicy
 
 __all__ = ["check_views"]
@@ -31,8 +30,8 @@ def check_views(**kwargs: Any) -> Messages:
             found.append(error(5, f"{name}: {problem}", "Correct AUTHSIGNAL_ACTIONS or the view's own arguments."))
             continue
         policy = policy.resolved()
-        if policy.max_age is not None and settings.SESSION_ENGINE.endswith(".signed_cookies"):
-            text = f"{name} opens a window, but sessions live in cookies, where an old one can be replayed."
+        if policy.max_age is not None and sessions_lie_in_cookies():
+            text = f"{name} opens no window: sessions live in cookies, where an old one can be replayed."
             found.append(error(10, text, "Use another SESSION_ENGINE, or leave max_age out."))
         if getattr(view, "csrf_exempt", False) and not hasattr(view, "cls"):
             text = f"{name} is csrf_exempt: another site could start challenges for its visitors."

@@ -53,10 +53,28 @@ def test_cached_sessions_on_files(bank, alice, engine, sign_in, settings, tmp_pa
 
 @pytest.mark.parametrize("name", ["pay", "rename", "call"])
 def test_journey_with_sessions_in_cookies(bank, alice, engine, sign_in, name):
-    """No window is promised there, and the system check says so."""
+    """No window opens there, and the system check says so."""
     engine("signed_cookies")
     JOURNEYS[name](bank, alice, sign_in())
     assert "authsignal.E010" in {message.id for message in run_checks()}
+
+
+@pytest.mark.parametrize("name", ["django.contrib.sessions.backends.signed_cookies", "tests.threats.cookie_sessions"])
+def test_session_in_a_cookie_opens_no_window(bank, sign_in, settings, name):  # T20
+    """A copied cookie would open it again after the log-out: each look is passed for by itself."""
+    settings.SESSION_ENGINE = name
+    browser = sign_in()
+    payment = Payment(bank, browser)
+    payment.page = browser.get("/statement/")
+    payment.come_back()
+    assert browser.get("/statement/").status_code == 200
+    machine = TimeMachine(browser)
+    machine.keep()
+    browser.logout()
+    for _ in machine.travel():
+        answer = browser.get("/statement/")
+        assert answer["Location"].startswith("http://sandbox.localhost/")
+    assert not {"urls", "windows"} & browser.session["_authsignal"].keys()
 
 
 # A lost session: the cache is flushed between two steps.
