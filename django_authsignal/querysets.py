@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db import models, router, transaction
+from django.db import connections, models, router, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -26,8 +26,15 @@ def committed(database: str, *, durable: bool = True) -> Iterator[None]:
     """A transaction of its own, committed when it ends, whatever the caller does afterwards (T8).
 
     Rows that only record something (*durable* is false) may share the caller's. Raises RuntimeError inside another
-    transaction, whose rollback would undo it.
+    transaction, whose rollback would undo it; without autocommit, everything is inside one.
     """
+    connection = connections[database]
+    # Inside atomic() Django turns autocommit off itself; whether that is a transaction of the caller's, durable tells.
+    if durable and not connection.in_atomic_block and not connection.get_autocommit():
+        raise RuntimeError(
+            f"A step-up is committed on its own, but autocommit is off on the database {database!r}: leave AUTOCOMMIT "
+            "out of DATABASES, and call set_autocommit(False) nowhere around it."
+        )
     with ExitStack() as stack:
         try:
             stack.enter_context(transaction.atomic(using=database, durable=durable))
