@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -59,8 +59,17 @@ class Binding:
 
     fingerprints: tuple[str, ...]
     """Under the current SECRET_KEY first, then under each fallback."""
-    values: Values
+    values: Values = field(repr=False)
     """The bound values: shown before the user approves and sent as ``custom``; empty without ``bind``."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What a policy names of a request, without a printable form."""
+
+    values: Values = field(repr=False)
+    is_all: bool
+    """Whether nothing else of the content is bound."""
 
 
 def bind_request(
@@ -74,19 +83,17 @@ def bind_request(
 
     Raises ValidationError when a named value cannot be read for certain; nothing was tracked then.
     """
-    chosen = {} if bind is None else _chosen(request, bind)
-    narrowed = callable(bind) or isinstance(bind, Mapping)
-    content = [chosen] if narrowed else [chosen, *_content(request)]
-    match = request.resolver_match
-    kwargs = {name: str(value) for name, value in match.kwargs.items()} if match else {}
-    args = [str(value) for value in match.args] if match else []
-    # The path holds the prefix under which the site is served, the other is what the URLs were looked up by.
-    place = [request.get_host(), request.path, request.path_info, route_of(request), args, kwargs]
-    parts = [*place, request.method, narrowed, content]
+    # Variables of this frame are in error reports: what was typed is in none of them (T65).
+    chosen = _Chosen({} if bind is None else _values(request, bind), callable(bind) or isinstance(bind, Mapping))
     try:
-        return Binding(digests("binding", parts), {name: chosen[name] for name in chosen if name[:1] != "_"})
-    except UnicodeEncodeError as error:
-        raise ValidationError(_("The request holds text that is not valid Unicode.")) from error
+        fingerprints = _fingerprints(request, chosen)
+    except UnicodeEncodeError:
+        fingerprints = ()
+    except TypeError as error:  # says which type; the frames below hold everything else
+        raise error.with_traceback(None) from None
+    if not fingerprints:
+        raise ValidationError(_("The request holds text that is not valid Unicode."))
+    return Binding(fingerprints, {name: value for name, value in chosen.values.items() if name[:1] != "_"})
 
 
 def bind_login() -> Binding:
@@ -172,9 +179,22 @@ def _file(file: UploadedFile[Any]) -> list[object]:
     return [file.name, file.content_type, file.charset, extra, digest.digest()]
 
 
-def _chosen(request: HttpRequest, bind: Collection[str] | Callable[[HttpRequest], Values] | Values) -> Values:
+def _fingerprints(request: HttpRequest, chosen: _Chosen) -> tuple[str, ...]:
+    content = [chosen.values] if chosen.is_all else [chosen.values, *_content(request)]
+    match = request.resolver_match
+    kwargs = {name: str(value) for name, value in match.kwargs.items()} if match else {}
+    args = [str(value) for value in match.args] if match else []
+    # The path holds the prefix under which the site is served, the other is what the URLs were looked up by.
+    place = [request.get_host(), request.path, request.path_info, route_of(request), args, kwargs]
+    return digests("binding", [*place, request.method, chosen.is_all, content])
+
+
+def _values(request: HttpRequest, bind: Collection[str] | Callable[[HttpRequest], Values] | Values) -> Values:
     if callable(bind):
         return dict(bind(request))
     if isinstance(bind, Mapping):
         return dict(bind)
-    return named_values(request, bind)
+    try:
+        return named_values(request, bind)
+    except ValidationError as error:  # logged where a policy only watches, and its frames hold the whole form
+        raise error.with_traceback(None) from None

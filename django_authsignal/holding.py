@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -45,7 +45,7 @@ class HeldForm:
 
     action: str
     enctype: str
-    hidden: list[tuple[str, str]]
+    hidden: list[tuple[str, str]] = field(repr=False)
     asked: list[AskedField]
     key: str
     key_name: str = KEY_FIELD

@@ -22,6 +22,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from django_authsignal.callers import wants_json
+from django_authsignal.client.sealed import Sealed
 from django_authsignal.holding import hold, label_of
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.services.asking import RETRY_SECONDS
@@ -185,7 +186,7 @@ def _details(decision: Decision) -> list[str]:
 def _shown(decision: Decision) -> list[tuple[str, list[str]]]:
     """The bound values as the user reads them before approving."""
     return [
-        (label_of(name), [_visible(item) for item in (value if isinstance(value, list | tuple) else [value])])
+        (label_of(name), [Sealed(_visible(item)) for item in (value if isinstance(value, list | tuple) else [value])])
         for name, value in decision.values.items()
         if value not in ("", None)
     ]

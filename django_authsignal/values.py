@@ -39,6 +39,7 @@ FORM_BYTES = re.compile(rb"[\w*\-.%+&=~!'()]*")
 """What URLSearchParams, a form's own encoding and encodeURIComponent leave unescaped, and their marks."""
 OTHER_LANGUAGES = (b"{", b'"', b"<", b"\0")
 """What stands in JSON, XML and UTF-16, and is escaped in a form."""
+UNREADABLE = object()
 UTF8 = ("", "utf-8", "utf8", "us-ascii")
 
 
@@ -165,10 +166,10 @@ def _json_body(request: HttpRequest, *, is_form: bool) -> Mapping[str, object]:
         raise ValidationError(_("The request's body must be UTF-8."))
     try:
         body = json.loads(request.body, parse_float=Decimal, parse_constant=_no_constants, object_pairs_hook=_no_twins)
-    except (ValueError, ArithmeticError, RecursionError) as error:
-        if is_form and not any(mark in request.body for mark in OTHER_LANGUAGES):
-            return {}
-        raise ValidationError(_("The request's body could not be read.")) from error
+    except (ValueError, ArithmeticError, RecursionError):
+        body = None if is_form and not any(mark in request.body for mark in OTHER_LANGUAGES) else UNREADABLE
+    if body is UNREADABLE:  # not from the parser's error, which holds the body
+        raise ValidationError(_("The request's body could not be read."))
     return body if isinstance(body, Mapping) else {}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import json
+import traceback
 import uuid
 from decimal import Decimal
 from urllib.parse import quote, urlencode
@@ -455,6 +456,19 @@ def test_value_that_cannot_be_read_for_certain_is_not_bound():  # T4
 def test_text_that_is_not_unicode_is_not_bound(bind):  # T4 T41
     with pytest.raises(ValidationError, match="not valid Unicode"):
         bind_request(json_request('{"amount": "\\ud800"}'), bind)
+
+
+@pytest.mark.parametrize(
+    "bind", [["absent"], {"amount": "\ud800"}, {"amount": object()}, lambda _: {"typed": "5000", "amount": [object()]}]
+)
+@pytest.mark.parametrize("body", ['{"amount": "5000"}', '{"amount": "5000"', '{"amount": "5000", "x": "\\ud800"}'])
+def test_error_tells_nothing_of_what_was_typed(bind, body):  # T65
+    with pytest.raises((ValidationError, TypeError)) as caught:
+        bind_request(json_request(body), bind)
+    error = caught.value
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename != __file__]
+    assert "5000" not in f"{error!r} {error.__cause__!r} {error.__context__!r} {[frame.f_locals for frame in frames]}"
+    assert "bind_request" in [frame.f_code.co_name for frame in frames]
 
 
 def test_named_value_and_everything_are_never_the_same():

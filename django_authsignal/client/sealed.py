@@ -64,7 +64,7 @@ class Payload(Members):
 def sealed(value: Any) -> Any:
     """*value*, of JSON's types, with every text in it sealed."""
     if isinstance(value, str):
-        return Sealed(value)
+        return Sealed(str.__str__(value))  # of a member of an Enum: its text, not its name
     if isinstance(value, Mapping):
         return Members(value)
     return [sealed(part) for part in value] if isinstance(value, list | tuple) else value

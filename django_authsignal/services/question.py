@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpRequest
@@ -12,6 +12,7 @@ from django_authsignal import attributes, binding, connection, sessions
 from django_authsignal.bearers import Bearer
 from django_authsignal.callers import wants_json
 from django_authsignal.claims import Claim
+from django_authsignal.client.sealed import Members
 from django_authsignal.conf import app_settings
 from django_authsignal.models import METHOD_LIMIT, PATH_LIMIT, ROUTE_LIMIT, TrackedAction
 from django_authsignal.policy import StepUpPolicy
@@ -32,7 +33,7 @@ class Question:
 
     request: HttpRequest
     policy: StepUpPolicy
-    values: Mapping[str, object]
+    values: Mapping[str, object] = field(repr=False)
     claim: Claim
     bearer: Bearer | None = None
     of_login: bool = False
@@ -96,7 +97,7 @@ def question(
         ip_address=attributes.client_ip(request),
         key=binding.named_key(request),
     )
-    return Question(request, policy, bound.values, claim, bearer, of_login)
+    return Question(request, policy, Members(bound.values), claim, bearer, of_login)
 
 
 def return_path(request: HttpRequest) -> str:

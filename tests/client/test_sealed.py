@@ -1,5 +1,6 @@
 import json
 from base64 import b64decode
+from enum import Enum
 from pprint import pformat
 
 import pytest
@@ -37,6 +38,13 @@ def test_payload_is_the_same_json_as_before():
 
 def test_sealed_values_still_work():
     assert Sealed("hush").encode() == SealedBytes(b"hush") == b"hush"
+
+
+def test_member_of_an_enum_is_sealed_as_its_text():
+    class Speed(str, Enum):  # noqa: UP042  projects have them, and their str() is "Speed.FAST"
+        FAST = "fast"
+
+    assert json.dumps(Payload(speed=Speed.FAST)) == '{"speed": "fast"}'
 
 
 def test_payload_leaves_out_what_is_none():

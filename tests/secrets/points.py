@@ -185,6 +185,43 @@ def settings_error(site: Site) -> Any:
         return site.come_back()
 
 
+# What was typed, in a script's JSON
+
+POINTS["remit: library trips"] = Point(Site.remit, 500, call=("POST", "/actions/withdrawFunds"))
+
+
+@point("remit: attributes trip", 500)
+def remit_attributes(site: Site) -> Any:
+    def trip(request: Any) -> Any:
+        raise OddError("the attributes trip")
+
+    with override_settings(AUTHSIGNAL_ATTRIBUTES=trip):
+        return site.remit()
+
+
+@point("remit: driver trips", 500)
+def remit_driver(site: Site) -> Any:
+    with broken_statement("INSERT", ROWS):
+        return site.remit()
+
+
+@point("remit: view trips", 500)
+def remit_view(site: Site) -> Any:
+    site.page = site.remit(trip="1")
+    site.come_back()
+    return site.remit(headers={"Authsignal-Step-Up": str(site.page.step_up.key)}, trip="1")
+
+
+@point("remit: template trips", 500)
+def remit_template(site: Site) -> Any:
+    with override_settings(TEMPLATES=templates("authsignal/notice.html", '{% url "nowhere" verify_url %}')):
+        return site.remit(headers={"Accept": "text/html"})
+
+
+POINTS["remit: value cannot be bound"] = Point(lambda site: site.remit("/remit/odd/", odd="object"), 500)
+POINTS["remit: value cannot be sent"] = Point(lambda site: site.remit("/remit/odd/", odd="infinite"), 500)
+POINTS["remit, watched: value is absent"] = Point(lambda site: site.remit("/remit/watched/"), 200)
+
 # Operators
 
 

@@ -42,6 +42,12 @@ def test_given_values_replace_those_of_the_policy(request_):
     assert question(request_, POLICY, {"amount": 6}).values == {"amount": 6}
 
 
+def test_what_was_typed_has_no_printable_form(request_):  # T65
+    asked = question(request_, POLICY, {"payee": "bob@bank.example", "more": ["bob@bank.example"]})
+    assert "bob" not in repr((asked, asked.values, asked.decided("challenge")))
+    assert asked.values == {"payee": "bob@bank.example", "more": ["bob@bank.example"]}
+
+
 def test_decision_carries_what_the_answer_needs(request_):
     decision = question(request_, POLICY).decided("challenge", reason="x")
     assert (decision.action_code, decision.key, decision.reason) == ("pay", None, "x")
