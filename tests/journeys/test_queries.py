@@ -54,7 +54,8 @@ def statements(queries):
 
 
 ROWS = "authsignal_trackedaction"
-DECISION = [("INSERT", ROWS), ("SELECT", ROWS), ("SELECT", ROWS), ("UPDATE", ROWS)]
+DECISION = [("INSERT", ROWS), ("SELECT", "auth_user"), *[("SELECT", ROWS)] * 3, ("UPDATE", ROWS)]
+"""Look, count; begin in turn and count again; keep the answer."""
 
 
 def saved(engine):
