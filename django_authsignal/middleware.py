@@ -14,7 +14,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 
 from django_authsignal import connection, http, protection, sessions
-from django_authsignal.decorators import gate, is_let_on, note_unfinished
+from django_authsignal.decorators import AREA, gate, is_let_on, note_unfinished, seal_if_told
 from django_authsignal.exceptions import StepUpRequired
 from django_authsignal.services.question import is_authenticated, is_signed_in
 
@@ -100,7 +100,15 @@ def _sign_in(request: HttpRequest, url_name: str | None) -> HttpResponse | None:
 
 def _protect(request: HttpRequest, view: View, name: str) -> HttpResponse | None:
     policy = protection.area_policy(view, name)
-    if policy is None or _refuses_anyway(request, view) or protection.asks_itself(view, request):
+    if policy is None:
+        return None
+    if getattr(view, "step_up_asks_for_area", False):  # who sends the request, only the view will know
+        setattr(request, AREA, policy)
+        return None
+    if _refuses_anyway(request, view):
+        return None
+    if protection.asks_itself(view, request):
+        setattr(request, AREA, policy)  # for its gate, should that not ask after all
         return None
     return gate(request, policy.resolved())[0]
 
@@ -124,9 +132,7 @@ def _site_of_login(view: View) -> Any:
 
 
 def _finished(request: HttpRequest, response: Any) -> HttpResponseBase:
-    answer = cast(HttpResponseBase, response)
-    if getattr(request, "_authsignal_sealed", False):
-        http.seal(answer)
+    answer = seal_if_told(request, cast(HttpResponseBase, response))
     redirects = 300 <= answer.status_code < 400 and answer.has_header("Location")
     if redirects and request.headers.get(FORM_HEADER) == "true":
         # A script that sent a form must not follow the redirect itself: the page would be loaded twice, and the first

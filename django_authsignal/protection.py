@@ -98,8 +98,7 @@ def area_policy(view: Callable[..., Any], name: str) -> StepUpPolicy | None:
 
 def asks_itself(view: Callable[..., Any], request: HttpRequest) -> bool:
     """Whether the view's own policy will stop *this* request; one that lets it pass leaves it to the area."""
-    of_request = getattr(view, "step_up_policy_of", None)  # a view set has one for each action
-    own = of_request(request) if of_request else getattr(view, "step_up_policy", None)
+    own = getattr(view, "step_up_policy", None)
     if own is None:
         return False
     policy: StepUpPolicy = own.resolved()

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from django_authsignal.bearers import Bearer
-from django_authsignal.decorators import let_on
+from django_authsignal.decorators import exempt, let_on
 from django_authsignal.exceptions import StepUpRequired
 from django_authsignal.policy import PolicyArguments, StepUpPolicy, policy_of
 from django_authsignal.protection import policy_for
@@ -56,7 +56,7 @@ def require_step_up(
     """
     policy = policy_of(action, arguments).resolved()
     if policy.when and not policy.when(request):
-        return Proof(policy.action, None, "exempt")
+        return exempt(request, policy)
     decision = stepup.require(request, policy, arguments.get("bind"), bearer)
     if not decision.allowed:
         raise StepUpRequired(decision)

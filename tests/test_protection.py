@@ -95,6 +95,30 @@ def test_first_pattern_that_matches_the_view_protects_it(area, authsignal, url, 
         assert {"private", "no-store"} <= set(response["Cache-Control"].split(", "))  # T31
 
 
+@pytest.mark.parametrize("inner", [view, async_view, step_up_required("inner", when=lambda request: False)(view)])
+def test_area_asks_for_a_gate_that_thinks_better_of_it(gated, authsignal, settings, inner):  # T37
+    """A `when` that draws lots says one thing to the middleware and another to the gate: it must not be nobody's."""
+    drawn = []
+
+    def when(request):
+        drawn.append(len(drawn) % 2 == 0)
+        return drawn[-1]
+
+    settings.AUTHSIGNAL_PROTECT = {"*": {"action": "area"}}
+    authsignal.block("area")
+    gated.serve(step_up_required("own", when=when)(inner))
+    assert outcome(gated.get()) == "blocked"
+    assert (drawn, asked(authsignal)) == ([True, False], ["area"])
+
+
+def test_area_is_not_asked_behind_a_gate_that_did(gated, authsignal, settings):
+    settings.AUTHSIGNAL_PROTECT = {"*": {"action": "area"}}
+    inner = step_up_required("inner", when=lambda request: False)(view)
+    gated.serve(step_up_required("own")(inner))
+    assert gated.get().content == b"done"
+    assert asked(authsignal) == ["own"]
+
+
 def test_protected_area_is_stopped_and_opens_with_its_window(area, authsignal):
     authsignal.challenge("area")
     stopped = area.get("/area/one/")

@@ -64,7 +64,8 @@ def check_areas(**kwargs: Any) -> Messages:
         text = "AUTHSIGNAL_SIGN_IN_ACTION needs sessions on the server: an old cookie can be replayed."
         found.append(error(10, text, "Use another SESSION_ENGINE."))
     for route in protection.routes():
-        if route.policy and not route.is_own and hasattr(route.view, "cls"):
+        by_itself = route.is_own or getattr(route.view, "step_up_asks_for_area", False)
+        if route.policy and not by_itself and hasattr(route.view, "cls"):
             text = f"AUTHSIGNAL_PROTECT matches {route.name!r}, whose users REST framework only knows later."
             found.append(error(15, text, "Use the mixin of django_authsignal.contrib.rest_framework there."))
     return found

@@ -9,6 +9,8 @@ from django.urls import include
 from django.urls import path as route
 from rest_framework.views import APIView
 
+from django_authsignal.contrib.rest_framework import StepUpAPIMixin
+
 from .views import act
 
 MIDDLEWARE = "django_authsignal.middleware.StepUpMiddleware"
@@ -56,6 +58,13 @@ def test_rest_framework_view_in_an_area_is_E015(settings, pattern):  # noqa: N80
     settings.AUTHSIGNAL_PROTECT = {pattern.replace("api:", ""): {"action": "act"}}
     assert any("things" in text for text in found("E015"))
     settings.AUTHSIGNAL_PROTECT = {"home": {"action": "act"}}
+    assert found("E015") == []
+
+
+def test_view_with_the_mixin_asks_for_its_area(settings):
+    view = type("Things", (StepUpAPIMixin, APIView), {"get_step_up_policy": lambda self: None})
+    settings.ROOT_URLCONF = (*PLAIN, route("things/", view.as_view(), name="things"))
+    settings.AUTHSIGNAL_PROTECT = {"*": {"action": "act"}}
     assert found("E015") == []
 
 

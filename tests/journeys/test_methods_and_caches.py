@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from django.urls import path
 
+from django_authsignal.decorators import step_up_required
+from django_authsignal.shortcuts import require_step_up
 from django_authsignal.testing import assert_step_up_required, complete_step_up
+from example_project.urls import urlpatterns as bank_urls
 
 from .steps import press_continue, statuses
+from .views import act, act_async
 
 
 @pytest.fixture
@@ -150,14 +155,41 @@ def test_cache_outside_the_gate_keeps_nothing(bank, client, bob, done):  # T31
     assert Client().get("/cached/").status_code == 302
 
 
-def test_site_wide_cache_keeps_nothing(bank, alice, bob, done, settings):  # T31
+@pytest.fixture
+def cached_site(settings):
     settings.MIDDLEWARE = [
         "django.middleware.cache.UpdateCacheMiddleware",
         *settings.MIDDLEWARE,
         "django.middleware.cache.FetchFromCacheMiddleware",
     ]
+
+
+def test_site_wide_cache_keeps_nothing(bank, alice, bob, done, cached_site):  # T31
     bank.authsignal.challenge("window")
     client = bank.sign_in(alice)
     complete_step_up(client, client.get("/window/"))
     assert [client.get("/window/").content for _ in range(2)] == [b"done", b"done"]
     assert (len(done), bank.sign_in(bob).get("/window/").status_code) == (2, 302)
+
+
+@pytest.mark.parametrize("view", ["decorated", "async", "called", "area"])
+def test_page_of_a_harmless_request_is_not_served_to_a_risky_one(client, done, cached_site, settings, view):  # T31
+    """`when` may look at more than the address, such as at how much is in the account by now."""
+    risky = False
+
+    def when(request):
+        return risky
+
+    def called(request):
+        require_step_up(request, "act", when=when)
+        return act(request)
+
+    gate = step_up_required("act", when=when)
+    views = {"decorated": gate(act), "async": gate(act_async), "called": called, "area": act}
+    settings.ROOT_URLCONF = (path("when/", views[view], name=view), *bank_urls)
+    settings.AUTHSIGNAL_PROTECT = {"area": {"action": "act", "when": when}}
+    assert [client.get("/when/").content for _ in range(2)] == [b"done", b"done"]
+    assert len(done) == 2
+    risky = True
+    assert_step_up_required(client.get("/when/"))
+    assert len(done) == 2

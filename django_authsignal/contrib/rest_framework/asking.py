@@ -21,8 +21,11 @@ from django_authsignal.services.decision import Decision, Outcome
 __all__ = ["ask", "finds_nobody", "is_made_up", "keep_body", "negotiated_html"]
 
 
-def ask(request: Request, policy: StepUpPolicy, *, as_page: bool) -> tuple[HttpResponse | None, Decision | None]:
-    """What the gate says of *request*; *as_page*: a refusal may be a page, if the caller has a session."""
+def ask(request: Request, policy: StepUpPolicy | None, *, as_page: bool) -> tuple[HttpResponse | None, Decision | None]:
+    """What the gate says of *request*; *as_page*: a refusal may be a page, if the caller has a session.
+
+    *policy* is the view's own; None leaves the request to its area.
+    """
     known_by_session = isinstance(request.successful_authenticator, SessionAuthentication)
     if request.method != "POST" and is_form_media_type(request.content_type):
         # Django parses forms of POST only; what REST framework parses it leaves on Django's request, to be bound.
@@ -30,7 +33,7 @@ def ask(request: Request, policy: StepUpPolicy, *, as_page: bool) -> tuple[HttpR
     plain: Any = request._request
     plain._authsignal_script = not as_page
     is_held_form = KEY_FIELD in plain.POST
-    given = _for_rest_framework(policy, request).resolved()
+    given = _for_rest_framework(policy, request).resolved() if policy else None
     answer = gate(plain, given, None if known_by_session else bearer_of(plain))
     if answer[0] is None and is_held_form:
         _drop_key(request)

@@ -17,9 +17,10 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import ViewSetMixin
 
 from django_authsignal import http
-from django_authsignal.decorators import note_unfinished, outside_transactions
+from django_authsignal.decorators import AREA, note_unfinished, outside_transactions, seal_if_told
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.services.decision import Decision
+from django_authsignal.services.question import is_authenticated
 
 from .asking import ask, finds_nobody, is_made_up, keep_body, negotiated_html
 
@@ -30,6 +31,9 @@ STANDARD_ACTIONS = ("list", "create", "retrieve", "update", "partial_update", "d
 
 class StepUpAPIMixin(APIView):
     """Put the gate before the handlers of an ``APIView`` or view set; name it first in the bases.
+
+    Requests that no policy of its own stops are left to the area of ``AUTHSIGNAL_PROTECT`` that it stands in, which is
+    asked in the same place.
 
     It decides outside ``ATOMIC_REQUESTS``: what comes before the decision, and the handler, run in a transaction each.
     Functions of a policy (``bind``, ``when``, ``custom``) get REST framework's request, so that a serializer can
@@ -50,13 +54,14 @@ class StepUpAPIMixin(APIView):
     def as_view(cls, *args: Any, **initkwargs: Any) -> Any:
         """The view function, marked for checks and commands."""
         step_up = initkwargs.get("step_up", cls.step_up)
+        by_action = initkwargs.get("step_up_actions", cls.step_up_actions)
         _refuse_contradictions(cls, step_up, args[0].values() if args else ())
         view: Any = outside_transactions(super().as_view(*args, **initkwargs))
         actions: Mapping[str, str] = getattr(view, "actions", {"": ""})
-        before = [cls.step_up_actions.get(action, step_up) for action in actions.values()]
+        before = [by_action.get(action, step_up) for action in actions.values()]
         if policies := tuple(policy for place, policy in enumerate(before) if policy and policy not in before[:place]):
             view.step_up_policy, view.step_up_policies = policies[0], policies
-            view.step_up_policy_of = partial(_policy_of_request, actions, cls.step_up_actions, step_up)
+        view.step_up_asks_for_area = True
         return view
 
     def get_step_up_policy(self) -> StepUpPolicy | None:
@@ -87,12 +92,13 @@ class StepUpAPIMixin(APIView):
     def _behind_the_gate(
         self, handler: Callable[..., HttpResponseBase], request: Request, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
-        policy = self.get_step_up_policy()
-        if policy is None:
-            return handler(request, *args, **kwargs)
+        policy, area = self.get_step_up_policy(), _area_of(request)
+        if policy is None and area is None:
+            response = handler(request, *args, **kwargs)
+            return response if _is_foreseen(type(self)) else http.seal(response)  # the next one may be asked about
         if is_made_up(request):
             # AdminRenderer shows a form's errors amid what get() returns: nothing, where that needs a step-up.
-            is_free = not policy.resolved().protects(str(request.method))
+            is_free = not any(each.resolved().protects(str(request.method)) for each in (policy, area) if each)
             return handler(request, *args, **kwargs) if is_free else Response({})
         self._transactions.close()
         try:
@@ -106,7 +112,21 @@ class StepUpAPIMixin(APIView):
         self._unfinished = decision
         response = handler(request, *args, **kwargs)
         self._unfinished = None
-        return http.seal(response) if decision else response
+        return seal_if_told(request._request, response)
+
+
+def _is_foreseen(view: type[StepUpAPIMixin]) -> bool:
+    """Whether the class tells what stands before each handler, not a method at each request."""
+    return view.get_step_up_policy is StepUpAPIMixin.get_step_up_policy
+
+
+def _area_of(request: Request) -> StepUpPolicy | None:
+    """What the middleware left to this view's gate; nothing where nobody is signed in: the view lets anybody see."""
+    area: StepUpPolicy | None = getattr(request._request, AREA, None)
+    if area and not is_authenticated(request):
+        delattr(request._request, AREA)
+        return None
+    return area
 
 
 def _extra_actions(view: type[StepUpAPIMixin]) -> list[Any]:
@@ -121,7 +141,7 @@ def _routed_actions(view: type[StepUpAPIMixin], bound: Collection[str]) -> set[s
 
 
 def _refuse_contradictions(view: type[StepUpAPIMixin], step_up: StepUpPolicy | None, bound: Collection[str]) -> None:
-    if view.get_step_up_policy is not StepUpAPIMixin.get_step_up_policy:
+    if not _is_foreseen(view):
         return
     name, actions = view.__name__, view.step_up_actions
     if not all(isinstance(policy, StepUpPolicy) for policy in (step_up, *actions.values()) if policy is not None):
@@ -141,14 +161,3 @@ def _refuse_contradictions(view: type[StepUpAPIMixin], step_up: StepUpPolicy | N
     if step_up is None and len(changes) == 2 and len(changes & actions.keys()) == 1:
         text = "PUT and PATCH make the same change: name both update and partial_update (None leaves one open)."
         raise ImproperlyConfigured(f"{name}.step_up_actions: {text}")
-
-
-def _policy_of_request(
-    actions: Mapping[str, str],
-    by_action: Mapping[str, StepUpPolicy | None],
-    step_up: StepUpPolicy | None,
-    request: HttpRequest,
-) -> StepUpPolicy | None:
-    """What stands before the handler that *request*'s method leads to."""
-    action = actions.get(str(request.method).lower(), "")
-    return by_action.get(action, step_up)
