@@ -11,6 +11,7 @@ from django.test import Client
 
 from django_authsignal.bearers import Bearer, bearer_of
 from django_authsignal.decorators import gate
+from django_authsignal.digests import digests
 from django_authsignal.models import Status, TrackedAction
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.testing.steps import complete_step_up
@@ -162,7 +163,18 @@ def test_row_keeps_only_a_digest_of_the_secret(api):  # T66, T73
     assert secret not in repr(Bearer(secret, is_new=True, token=secret))
 
 
-@pytest.mark.parametrize("header", ["", "key", "key.", "key.short", "key." + "a" * 44, "key." + "é" * 43])
+@pytest.mark.parametrize(
+    "header", ["", "key", "key.", "key.short", "key." + "a" * 44, "key." + "é" * 43, "key.x." + "a" * 43]
+)
 def test_header_without_a_secret_of_ours_is_a_new_caller(rf, header):
     bearer = bearer_of(rf.get("/", headers={"Authsignal-Step-Up": header, "Authsignal-Token": "t"}))
     assert (bearer.is_new, len(bearer.secret), bearer.token) == (True, 43, "")
+
+
+def test_header_names_the_caller_and_its_token(rf):
+    secret = "a" * 43
+    headers = {"Authsignal-Step-Up": f"key.{secret}"}
+    assert bearer_of(rf.post("/", headers=headers)) == Bearer(secret, is_new=False, token="")
+    caller = bearer_of(rf.post("/", headers={**headers, "Authsignal-Token": "passed"}))
+    assert caller == Bearer(secret, is_new=False, token="passed")
+    assert caller.channels == digests("resume", secret)

@@ -157,6 +157,10 @@ def test_order_across_names_and_bytes_that_are_no_text_count_in_the_query(query)
     assert print_of(post([], query)) not in (print_of(post([], "a=1&b=2&a=3")), print_of(post([], "a=1&b=2&a=%E9")))
 
 
+def test_order_of_values_around_an_empty_one_counts_in_the_query():  # T4
+    assert print_of(post([], "a=1&b=&a=2")) != print_of(post([], "a=1&a=2&b="))
+
+
 @pytest.mark.parametrize("query", ["a=x|y&b={z}", "a=%E9|&a=+", "a=1&&b&=2"])
 def test_query_as_a_return_sends_it_is_the_same_query(query):
     """Django escapes what browsers leave as it is."""
@@ -399,6 +403,23 @@ def test_every_byte_of_a_file_counts(one, other):
 )
 def test_files_name_type_field_and_number_count(files):
     assert print_of(upload({"a": "1"}, files)) != print_of(upload({"a": "1"}, {"f": a_file()}))
+
+
+def test_parameters_of_a_files_type_count():
+    one, other = (upload({}, {"f": a_file(content_type=f"application/pdf; header={header}")}) for header in "ab")
+    assert print_of(one) != print_of(other)
+
+
+def test_name_of_a_file_counts_where_its_bytes_are_no_text():  # T4
+    """A view that reads the body itself finds what Django replaced."""
+
+    def named(byte):
+        head = b'--edge\r\nContent-Disposition: form-data; name="f"; filename="%c.pdf"\r\n\r\nscan\r\n--edge--\r\n'
+        request = raw(head % byte, "multipart/form-data; boundary=edge")
+        assert request.body
+        return request
+
+    assert print_of(named(0xE8)) == print_of(named(0xE8)) != print_of(named(0xE9))
 
 
 def test_file_is_still_there_for_the_view():
