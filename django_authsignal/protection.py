@@ -49,7 +49,7 @@ class Route:
     is_own: bool
     """Whether the view itself asks for it, not ``AUTHSIGNAL_PROTECT``."""
     operations: tuple[StepUpPolicy, ...] = ()
-    """What the view asks before single operations: an admin's, told with its list, or a view set's."""
+    """What the view asks before single operations: an admin's, told with its list, a view set's, or by permissions."""
 
     @property
     def policies(self) -> tuple[StepUpPolicy, ...]:
@@ -160,8 +160,15 @@ def _routes(patterns: list[URLPattern | URLResolver], prefix: str, namespaces: l
 def _operations(view: Any, name: str) -> tuple[StepUpPolicy, ...]:
     own = getattr(view, "step_up_policies", ())
     of_admin = getattr(getattr(view, "model_admin", None), "step_up_policies", tuple)
-    policies = [*own, *(of_admin() if name.endswith("_changelist") else ())]
+    policies = [*own, *_permissions(view), *(of_admin() if name.endswith("_changelist") else ())]
     return tuple(policy for place, policy in enumerate(policies) if policy not in policies[:place])
+
+
+def _permissions(view: Any) -> list[StepUpPolicy]:
+    """What REST framework's permissions ask, each of which counts; those composed by an operator need not."""
+    of_class = getattr(getattr(view, "cls", None), "permission_classes", ())
+    classes = getattr(view, "initkwargs", {}).get("permission_classes", of_class)
+    return [asks.step_up for asks in classes if isinstance(getattr(asks, "step_up", None), StepUpPolicy)]
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

@@ -9,7 +9,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
 from django.test import AsyncClient
 from django.urls import include, path
+from rest_framework.decorators import api_view, permission_classes
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.views import APIView
 
+from django_authsignal.contrib.rest_framework import step_up_permission
 from django_authsignal.decorators import step_up_required
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.protection import policy_before, policy_for, protected_patterns, routes, step_up_exempt
@@ -178,6 +182,18 @@ def test_routes_tell_what_stands_before_each(area):
     assert (found["area/own/"].is_own, found["area/one/"].is_own) == (True, False)
     assert found["area/exempt/"].policy is found["gated/"].policy is None
     assert found["area/unnamed/"].name.endswith("test_protection.view")
+
+
+@pytest.mark.parametrize("given", ["class", "function", "route"])
+def test_routes_tell_what_permissions_of_rest_framework_ask(settings, given):  # T13 T37
+    permissions = [IsAuthenticated, IsAuthenticated & IsAuthenticated, step_up_permission("pay")]
+    views = {
+        "class": type("View", (APIView,), {"permission_classes": permissions}).as_view(),
+        "function": api_view()(permission_classes(permissions)(lambda request: None)),
+        "route": APIView.as_view(permission_classes=permissions),
+    }
+    settings.ROOT_URLCONF = (path("pay/", views[given]), path("open/", APIView.as_view()))
+    assert [route.policies for route in routes()] == [(StepUpPolicy("pay"),), ()]
 
 
 @pytest.mark.parametrize("entry", [{"action": "a b"}, {"max_age": 60}, {"action": "a", "nonsense": 1}])
