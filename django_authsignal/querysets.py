@@ -8,10 +8,8 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.auth import get_user_model
 from django.db import connections, models, router, transaction
 from django.db.models import Q
-from django.db.models.functions import Concat
 from django.utils import timezone
 
 from django_authsignal.claims import Claim
@@ -20,14 +18,7 @@ from django_authsignal.statuses import GRANTING, LIVE, UNFINISHED, Status, Word
 if TYPE_CHECKING:
     from django_authsignal.models import TrackedAction
 
-__all__ = ["NoRoom", "TrackedActionQuerySet", "committed"]
-
-LONGEST_CALL = timedelta(seconds=30)
-"""A row that was never answered is no longer being asked about by then: AUTHSIGNAL_TIMEOUT is at most 20 seconds."""
-
-
-class NoRoom(Exception):  # noqa: N818 - says the fact
-    """The user has as many challenges as anybody may have."""
+__all__ = ["TrackedActionQuerySet", "committed"]
 
 
 @contextmanager
@@ -80,24 +71,14 @@ class TrackedActionQuerySet(models.QuerySet["TrackedAction"]):
         rows = self.current().filter(user_id=user_pk, channel__in=channels, idempotency_key=key, enforced=True)
         return rows.first()
 
-    def challenge_counts(self, user_pk: Any, now: datetime, *, asked: bool = False) -> tuple[int, int]:
-        """How many live rows this user has, and how many challenges of the last hour were never passed (T49).
-
-        With *asked*, what the service is being asked about right now counts as both; the same request only once as
-        live, however often it was sent: one of them can become it.
-        """
+    def challenge_counts(self, user_pk: Any, now: datetime) -> tuple[int, int]:
+        """How many live rows this user has, and how many challenges of the last hour were never passed (T49)."""
         live = Q(status__in=LIVE, expires_at__gt=now)
         unpassed = Q(expires_at__isnull=False, approved_at__isnull=True)
-        if asked:
-            under_way = Q(status=Status.CREATED, created_at__gt=now - LONGEST_CALL)
-            live, unpassed = live | under_way, unpassed | under_way
-        request = Concat("channel", "action", "binding")
         counts = (
             self.current()
             .filter(user_id=user_pk, enforced=True, created_at__gt=now - timedelta(hours=1))
-            .aggregate(
-                live=models.Count(request, distinct=True, filter=live), unpassed=models.Count("pk", filter=unpassed)
-            )
+            .aggregate(live=models.Count("pk", filter=live), unpassed=models.Count("pk", filter=unpassed))
         )
         return counts["live"], counts["unpassed"]
 
@@ -136,12 +117,8 @@ class TrackedActionQuerySet(models.QuerySet["TrackedAction"]):
                 return self.filter((newer & ~spent) | (spent & Q(spent_at__lt=at) & (newer | granted)))
         return self.filter(newer | (spent & granted))
 
-    def begin(self, claim: Claim, *, enforced: bool, most: tuple[int, int] | None = None) -> TrackedAction:
-        """Commit a row with a fresh key, before the service hears of it (K0 to K2).
-
-        Raises NoRoom, and leaves no row, if with it the user has more than *most* of what ``challenge_counts`` counts,
-        whatever else begins at the same time (T49).
-        """
+    def begin(self, claim: Claim, *, enforced: bool) -> TrackedAction:
+        """Commit a row with a fresh key, before the service hears of it (K0 to K2)."""
         database = router.db_for_write(self.model)
         row = self.model(
             user_id=claim.user_pk,
@@ -161,18 +138,4 @@ class TrackedActionQuerySet(models.QuerySet["TrackedAction"]):
         )
         with committed(database, durable=enforced):
             row.save(force_insert=True, using=database)
-            if most:
-                self._take_turn(claim.user_pk, database)
-                counts = self.challenge_counts(claim.user_pk, row.created_at, asked=True)
-                if any(count > limit for count, limit in zip(counts, most, strict=True)):
-                    raise NoRoom
         return row
-
-    def _take_turn(self, user_pk: Any, database: str) -> None:
-        """Let nobody else begin a row of this user until this transaction ends: who counts then sees all before it.
-
-        SQLite, which has no such lock, lets no two transactions write at once; so the insert comes first.
-        """
-        no_key = connections[database].features.has_select_for_no_key_update
-        users = get_user_model()._base_manager.using(database).select_for_update(no_key=no_key)
-        list(users.filter(pk=user_pk).values_list("pk"))

@@ -13,7 +13,6 @@ from django.utils import timezone
 
 from django_authsignal.claims import Claim
 from django_authsignal.models import ActionEvent, DailyFigure, Status, TrackedAction, WebhookEvent
-from django_authsignal.querysets import NoRoom
 from django_authsignal.statuses import LIVE, UNFINISHED
 
 from .gated import broken_database
@@ -283,56 +282,6 @@ def test_challenges_are_counted_by_user_and_enforced_ones_only(claim, alice, bob
     begin(replace(claim, user_pk=bob.pk), Status.PENDING)
     begin(replace(claim, bindings=("other",)), Status.VOID, enforced=False)
     assert TrackedAction.objects.challenge_counts(alice.pk, NOW()) == (1, 1)
-
-
-CAPS = (2, 3)
-
-
-def crowd(claim, *ages, status=Status.CREATED, **values):
-    """Rows of other requests, begun that many seconds ago."""
-    for number, age in enumerate(ages):
-        created_at = NOW() - timedelta(seconds=age)
-        begin(replace(claim, bindings=(f"other {number}",)), status, **values)
-        TrackedAction.objects.filter(binding=f"other {number}").update(created_at=created_at)
-
-
-@pytest.mark.parametrize(
-    ("ages", "values", "fits"),
-    [
-        ([0], {}, True),
-        ([0, 0], {}, False),
-        ([0, 25], {}, False),  # may still be asked about
-        ([0, 31], {}, True),
-        ([60, 60], {"status": Status.PENDING}, False),
-        ([60, 60], {"status": Status.PENDING, **EXPIRED}, True),
-        ([60, 60, 60], {"status": Status.PENDING, **EXPIRED}, False),  # never passed
-        ([60, 60, 60], {"status": Status.SPENT, "expires_at": None}, True),
-    ],
-)
-def test_row_begins_only_where_there_is_room(claim, ages, values, fits):  # T49
-    crowd(claim, *ages, **values)
-    if fits:
-        assert stored(TrackedAction.objects.begin(claim, enforced=True, most=CAPS)).status == Status.CREATED
-        return
-    with pytest.raises(NoRoom):
-        TrackedAction.objects.begin(claim, enforced=True, most=CAPS)
-    assert TrackedAction.objects.count() == len(ages)
-
-
-def test_watched_rows_and_those_of_others_take_no_room(claim, bob):  # T49
-    for _ in range(3):
-        TrackedAction.objects.begin(claim, enforced=False)
-        begin(replace(claim, user_pk=bob.pk))
-    assert TrackedAction.objects.begin(claim, enforced=True, most=CAPS)
-
-
-def test_row_begins_beside_others_for_the_same_request(claim):  # T49
-    begin(claim), begin(claim)
-    assert TrackedAction.objects.begin(claim, enforced=True, most=CAPS)
-    begin(replace(claim, channels=("another browser",)))
-    third = replace(claim, channels=("a third browser",))
-    with pytest.raises(NoRoom):
-        TrackedAction.objects.begin(third, enforced=True, most=(2, 9))
 
 
 # What must never be

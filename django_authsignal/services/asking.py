@@ -27,7 +27,6 @@ from django_authsignal.client import (
 from django_authsignal.client.sealed import Payload
 from django_authsignal.conf import app_settings
 from django_authsignal.models import ActionEvent, TrackedAction
-from django_authsignal.querysets import NoRoom
 from django_authsignal.services.decision import Decision, Outcome
 from django_authsignal.services.question import Question
 from django_authsignal.statuses import Status
@@ -55,10 +54,7 @@ def ask(question: Question) -> Decision:
     if live >= MOST_LIVE or unpassed >= MOST_UNPASSED_PER_HOUR:
         return question.decided(Outcome.THROTTLED, retry_after=THROTTLE_SECONDS)
     client, payload = connection.get_client(), told(question)
-    try:
-        row = TrackedAction.objects.begin(question.claim, enforced=True, most=(MOST_LIVE, MOST_UNPASSED_PER_HOUR))
-    except NoRoom:  # others came at the same time; what they are answered is known soon
-        return question.decided(Outcome.THROTTLED, retry_after=RETRY_SECONDS)
+    row = TrackedAction.objects.begin(question.claim, enforced=True)
     try:
         answer = track(question, row, payload, client)
     except Unavailable as error:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-
 import pytest
-from django.db import connection, connections
 
 from django_authsignal.connection import get_client
 from django_authsignal.models import ActionEvent, TrackedAction
 from django_authsignal.testing import complete_step_up
 
-from .steps import press_continue, same_browser, statuses
+from .steps import press_continue, statuses
 
 
 @pytest.fixture
@@ -77,68 +73,6 @@ def test_approvals_that_wait_to_be_sent_are_open_challenges_too(bank, client, cl
     assert bank.transfer(client, 6000).status_code == 403
     clock.shift(301)  # approvals that were not used in time
     assert bank.transfer(client, 7000).status_code == 403
-
-
-def test_five_are_open_whatever_comes_at_once(bank, client, edge):  # A41 T49
-    """Each of twelve requests comes while the service is still being asked about all those before it."""
-
-    def ask(number):
-        if number:
-            edge.during("/actions/", lambda: ask(number - 1))
-        answers.append(client.post("/act/", {"n": number}).step_up)
-
-    answers = []
-    ask(11)
-    assert (statuses().count("pending"), len(bank.authsignal.requests)) == (5, 5)
-    assert {answer.outcome for answer in answers} == {"challenge", "throttled"}
-    assert TrackedAction.objects.count() == 5
-
-
-@pytest.mark.django_db(transaction=True)
-def test_five_of_many_threads_win_whichever_commits_first(bank, alice):  # A41 T49
-    client, barrier = bank.sign_in(alice), Barrier(8)
-
-    def submit(number):
-        try:
-            with connection.execute_wrapper(wait_after_count(barrier)):
-                return same_browser(client).post("/act/", {"n": number}).step_up
-        finally:
-            connections.close_all()
-
-    bank.authsignal.challenge("act")
-    client.get("/plain/")
-    with ThreadPoolExecutor(8) as pool:
-        decisions = list(pool.map(submit, range(8)))
-    assert sorted(decision.outcome for decision in decisions) == ["challenge"] * 5 + ["throttled"] * 3
-    assert {decision.retry_after for decision in decisions} == {None, 10}
-    assert statuses() == ["pending"] * 5
-
-
-def wait_after_count(barrier):
-    """Each has counted what is open before any begins its row."""
-    waited = []
-
-    def wrapper(execute, sql, params, many, context):
-        result = execute(sql, params, many, context)
-        if not waited and "COUNT(" in sql:
-            waited.append(barrier.wait(timeout=10))
-        return result
-
-    return wrapper
-
-
-def test_same_request_sent_often_at_once_takes_one_place(bank, client, edge):  # T49
-    """As the tabs of a browser that is opened again are; all but one will show that one's challenge."""
-
-    def ask(number):
-        if number:
-            edge.during("/actions/", lambda: ask(number - 1))
-        answers.append(client.post("/act/").step_up)
-
-    answers = []
-    ask(7)
-    assert {(answer.outcome, answer.key) for answer in answers} == {("challenge", answers[0].key)}
-    assert statuses().count("pending") == 1
 
 
 def test_failed_challenges_count(bank, client):  # T49
