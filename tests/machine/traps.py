@@ -1,4 +1,4 @@
-"""One mishap at one place of a journey: what chance alone would seldom bring together."""
+"""A mishap or two at some places of a journey: what chance alone would seldom bring together."""
 
 from __future__ import annotations
 
@@ -44,12 +44,11 @@ class Traps(House):
         style=STYLES,
         asks=st.sampled_from(["challenge", "challenge", "challenge", "allow"]),
         method=METHODS,
-        place=st.sampled_from([0, 1, 2, 2, 3, 3, 4]),
-        what=WHAT,
+        mishaps=st.lists(st.tuples(st.sampled_from([0, 1, 2, 2, 3, 3, 4]), WHAT), min_size=1, max_size=2),
         then=THEN,
         other=st.tuples(PATHS, st.sampled_from(PAGES)),
     )
-    def journey_with_a_mishap(
+    def journey_with_mishaps(
         self,
         *,
         browser: int,
@@ -58,20 +57,20 @@ class Traps(House):
         style: str,
         asks: str,
         method: str,
-        place: int,
-        what: tuple[str, tuple[Any, ...]],
+        mishaps: list[tuple[int, tuple[str, tuple[Any, ...]]]],
         then: str,
         other: tuple[str, str],
     ) -> None:
-        """*what* happens after *place* steps of the way, and *then* the same or something like it is sent, twice."""
+        """Each of *mishaps* after so many steps of the way; *then* the same, or something like it, is sent twice."""
         its = self._sit_down(browser)
         self.mend()
         self.decide("pay", asks)
         self.decide("look", asks)
         challenge = None
         for done in range(5):
-            if done == place:
-                self._let_happen(*what, its, challenge)
+            for place, what in mishaps:
+                if place == done:
+                    self._let_happen(*what, its, challenge)
             if done == 0:
                 known = len(self.world.challenges)
                 self.send(its, path, sent, style=style)
