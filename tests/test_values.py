@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.uploadhandler import MemoryFileUploadHandler, StopUpload
 from django.test import RequestFactory
 from django.test.client import encode_multipart
 from django.urls import ResolverMatch
@@ -19,7 +20,7 @@ from django.utils.translation import gettext_lazy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from django_authsignal.values import folded, is_plain_form, named_values, wire
+from django_authsignal.values import folded, is_plain_form, named_values, parsed_form, wire
 
 PROFILE = settings(max_examples=100, deadline=None)
 FORM = "application/x-www-form-urlencoded"
@@ -272,6 +273,27 @@ def test_readable_form_of_a_browser_is_plain(more, end):
 def test_readable_form_with_anything_around_its_parts_is_not_plain(body):  # T4
     """A view may read the body in a way of its own."""
     assert not is_plain_form(readable(body))
+
+
+class Quota(MemoryFileUploadHandler):
+    """A project's own handler, which looks at who is sending."""
+
+    def new_file(self, *args, **kwargs):
+        if self.request.user == "nobody":
+            raise StopUpload
+        super().new_file(*args, **kwargs)
+
+
+def test_multipart_form_of_another_method_goes_through_the_projects_own_handlers(settings):
+    settings.FILE_UPLOAD_HANDLERS = ["tests.test_values.Quota"]
+
+    def files_of(user):
+        body = encode_multipart("edge", {"f": SimpleUploadedFile("scan.pdf", b"scan")})
+        request = sent(body, MULTIPART, method="PUT")
+        request.user = user
+        return list(parsed_form(request)[1])
+
+    assert (files_of("alice"), files_of("nobody")) == (["f"], [])
 
 
 def test_multipart_form_of_another_method_is_read_in_its_own_charset():
