@@ -9,7 +9,8 @@ spend      the way from a row to a grant: the gate's order (stepup), the conditi
 webhooks   from the signature of a webhook to what it may do: take back, and never grant (reports)
 
 Not mutated: what only shows, records or configures. ``policy`` checks a developer's arguments; ``protection`` and the
-surfaces decide who asks, not what is answered. The tests are those that need no server, browser or second process.
+surfaces decide who asks, not what is answered. The tests are those close by, that need no server, browser or second
+process: what only a journey through a whole site would notice counts as a survivor.
 """
 
 from __future__ import annotations
@@ -18,44 +19,23 @@ from .mutants import Subject
 
 __all__ = ["SUBJECTS"]
 
-JOURNEYS = tuple(
-    f"journeys/test_{name}.py"
-    for name in (
-        "binding",
-        "methods_and_caches",
-        "other_browsers",
-        "return_view",
-        "single_use",
-        "states",
-        "time",
-        "transactions",
-        "unenrolled",
-        "upstream",
-        "windows",
-    )
-)
-SLOW = (
-    "all_orders",
-    "batch_of_500",
-    "random_states",
-    "report_only_delays",
-    "any_id_reaches",
-    "no_form_but_the_approved",
-)
+SLOW = ("all_orders", "batch_of_500", "random_states")
+
 SUBJECTS = {
     "decision": Subject(
         modules=("services/decision", "services/question", "services/completion", "services/asking"),
         tests=(
             "services/test_asking.py",
             "services/test_completion.py",
+            "services/test_decisions.py",
             "services/test_question.py",
             "services/test_stepup.py",
             "test_bearers.py",
-            "services/test_decisions.py",
             "test_decorators.py",
             "test_signals.py",
             "test_views.py",
-            *JOURNEYS,
+            "journeys/test_return_view.py",
+            "journeys/test_states.py",
         ),
         without=SLOW,
     ),
@@ -82,7 +62,9 @@ SUBJECTS = {
             "test_protection.py",
             "test_sessions.py",
             "test_signals.py",
-            *JOURNEYS,
+            "journeys/test_single_use.py",
+            "journeys/test_time.py",
+            "journeys/test_windows.py",
             "webhooks/test_recording.py",
         ),
         without=SLOW,
