@@ -50,7 +50,7 @@ def synchronous(wanted):
 def test_effects_are_a_part_of_the_approvals_each_at_most_once():  # T1 to T7 T10 T11 T14 to T17 T21 T22 T57 T58 T70
     for name in FIGURES:
         FIGURES[name] = 0
-    examples = often(20, 560 if connection.vendor == "sqlite" else 150)
+    examples = often(20, 480 if connection.vendor == "sqlite" else 120)
     long_seed = int(os.environ.get("AUTHSIGNAL_TEST_SEED") or random.SystemRandom().getrandbits(32))
     sys.stdout.write(f"AUTHSIGNAL_TEST_SEED={long_seed}\n")  # shown when this fails
     chosen = settings(

@@ -81,7 +81,7 @@ SCRIPT = {"headers": {"Accept": "application/json"}}
 """A script's refusals are short: thousands of pages need not be rendered."""
 
 
-@settings(max_examples=often(350, 6_000), **SETTINGS)
+@settings(max_examples=often(350, 3_000), **SETTINGS)
 @given(changed=TRACKED)
 def test_only_an_allow_for_an_enrolled_user_lets_a_first_request_pass(paying, wire, changed):  # T11 T15 F16 F17
     TrackedAction.objects.all().delete()
@@ -94,7 +94,7 @@ def test_only_an_allow_for_an_enrolled_user_lets_a_first_request_pass(paying, wi
     assert TrackedAction.objects.filter(status="spent").exists() is genuine
 
 
-@settings(max_examples=often(150, 3_000), **SETTINGS)
+@settings(max_examples=often(150, 1_500), **SETTINGS)
 @given(changed=VALIDATED)
 def test_only_a_success_of_this_very_action_approves(authsignal, paying, wire, changed):  # T2 T15 F16 F19
     TrackedAction.objects.all().delete()
