@@ -130,6 +130,7 @@ SIGNATURE = f"v2={VECTORS[4][3]}"
         f"t={'9' * 13},{SIGNATURE}",
         f"t=0{T1},{SIGNATURE}",
         f"t={T1},t={T1},{SIGNATURE}",
+        f"t=1=2,t={T1},{SIGNATURE}",
         f"t={T1},{SIGNATURE}=",
         f"t={T1},v2={VECTORS[4][3].lower()}",
         f"t={T1},v1={VECTORS[4][3]}",
@@ -142,6 +143,19 @@ SIGNATURE = f"v2={VECTORS[4][3]}"
 def test_bad_header_is_invalid(header):
     with pytest.raises(InvalidSignature):
         verify(P4, header, [NEW], now=T1)
+
+
+def test_header_of_the_greatest_length_is_read():
+    longest = f"{GOOD},x={'x' * (4096 - len(GOOD) - 3)}"
+    verify(P4, longest, [NEW], now=T1)
+    with pytest.raises(InvalidSignature, match="too long"):
+        verify(P4, longest + "x", [NEW], now=T1)
+
+
+def test_tolerance_may_be_a_second():
+    verify(P4, GOOD, [NEW], now=T1 + 1, tolerance=1)
+    with pytest.raises(InvalidSignature, match="tolerance"):
+        verify(P4, GOOD, [NEW], now=T1 + 1.1, tolerance=1)
 
 
 def test_ten_signatures_are_allowed():

@@ -67,9 +67,26 @@ def test_what_is_neither_event_nor_batch_is_an_unexpected_answer(body):
     assert caught.value.__context__ is None
 
 
-def test_refusal_says_what_is_wrong_and_not_what_was_sent():
-    with pytest.raises(UnexpectedAnswer, match=r"no sound JSON \(JSONDecodeError\)$"):
-        read(b'{"code": 157743')
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        (b'{"code": 157743', "no sound JSON (JSONDecodeError)"),
+        (b"7", "an object was expected"),
+        (b'{"id": "e-1", "type": "sms.created", "code": 157743}', "time is missing"),
+        (b'{"type": "sms.created", "code": 157743}', "id is missing"),
+        (json.dumps({"records": [None] * 5001}).encode(), "more than 5000 records"),
+    ],
+    ids=["cut", "number", "no time", "no id", "too many"],
+)
+def test_refusal_says_what_is_wrong_and_not_what_was_sent(body, wrong):
+    with pytest.raises(UnexpectedAnswer) as caught:
+        read(body)
+    assert str(caught.value).startswith("POST webhook: ")
+    assert str(caught.value).endswith(wrong)
+
+
+def test_largest_batch_is_read():
+    assert read(json.dumps({"records": [None] * 5000}).encode()).unreadable == 5000
 
 
 @pytest.mark.parametrize("name", ["id", "type"])

@@ -121,10 +121,14 @@ def test_same_event_again_has_no_further_effect(post_event, make_row, received, 
     assert (WebhookEvent.objects.count(), row.events.count(), len(received)) == (1, 1, 1)
 
 
-def test_same_id_of_two_tenants_is_two_events(post_event):
-    for tenant in ("a", "b"):
-        post_event(event("x", {}, id="1", tenantId=tenant))
-    assert WebhookEvent.objects.count() == 2
+def test_same_id_of_two_tenants_is_two_events(post_event, make_row):
+    """Each with its own effect."""
+    row = make_row()
+    for tenant, name in (("a", "1"), ("b", "2")):
+        post_event(event("x", {}, id=name, tenantId=tenant))
+    post_event(log(row, "BLOCK", id="1", tenantId="b"))
+    known = set(WebhookEvent.objects.values_list("tenant", "event_id", "outcome"))
+    assert known == {("a", "1", "recorded"), ("b", "2", "recorded"), ("b", "1", "revoked")}
 
 
 def test_event_with_a_known_id_and_another_content_is_not_read(post_event, make_row):  # T56
@@ -143,6 +147,50 @@ def test_first_delivery_costs_two_or_three_statements_and_a_replay_one(post_even
     statements.clear()
     post_event(said)
     assert len(statements) == 1
+
+
+def test_replay_of_a_batch_costs_one_statement(post_event, make_row, statements):
+    said = batch(*(log(make_row(binding=f"v1:{number}"), "CHALLENGE_REQUIRED") for number in range(3)))
+    post_event(said)
+    statements.clear()
+    post_event(said)
+    assert len(statements) == 1
+
+
+class ReadsElsewhere:
+    """One database for our own models, and nothing of them on its replica."""
+
+    def db_for_read(self, model, **hints):
+        assert model._meta.app_label != "authsignal", f"{model.__name__} was read from a replica"
+
+    def db_for_write(self, model, **hints):
+        return "default" if model._meta.app_label == "authsignal" else None
+
+
+@pytest.mark.parametrize("form", [lambda *events: events[0], batch], ids=["single", "batch"])
+def test_events_are_read_where_they_are_written(post_event, make_row, settings, form):  # T72
+    row = make_row()
+    settings.DATABASE_ROUTERS = [ReadsElsewhere()]
+    assert post_event(form(log(row, "CHALLENGE_REQUIRED", 60), event("x", {}))).status_code == 200
+    assert post_event(form(log(row, "BLOCK", 90), event("x", {}))).status_code == 200
+    settings.DATABASE_ROUTERS = []
+    assert facts(row)["status"] == "refused"
+
+
+@pytest.mark.parametrize(
+    ("source", "said", "status"),
+    [("lift", 0, "pending"), ("lift", 120, "refused"), ("track", 0, "refused"), ("webhook", 0, "refused")],
+)
+def test_only_a_lift_outweighs_what_was_said_before_it(post_event, make_row, source, said, status):  # T67
+    row = make_row(remote_state_source=source, remote_state_at=START + timedelta(seconds=60))
+    post_event(log(row, "BLOCK", said))
+    assert facts(row)["status"] == status
+
+
+def test_word_longer_than_we_keep_is_cut(post_event, make_row):
+    row = make_row()
+    post_event(log(row, "X" * 100))
+    assert (facts(row)["status"], facts(row)["remote_state"]) == ("refused", "X" * 32)
 
 
 PERMUTED = {
@@ -381,8 +429,9 @@ def test_event_that_cannot_be_recorded_is_asked_for_again_and_then_has_its_effec
     row = make_row(authsignal_user_id="elsewhere")
     said = [log(row, "BLOCK"), authenticator("created", str(alice.pk))]
     with broken_database(table):
-        answers = {post_event(one).status_code for one in said}
-    assert 503 in answers
+        answers = [post_event(one) for one in said]
+    (refused, *_) = [answer for answer in answers if answer.status_code == 503]
+    assert (refused.json(), refused["Retry-After"]) == ({"error": "try again"}, "30")
     assert [post_event(one).status_code for one in said] == [200, 200]
     assert (facts(row)["status"], WebhookEvent.objects.count(), row.events.count()) == ("refused", 2, 1)
 
