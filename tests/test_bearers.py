@@ -72,6 +72,19 @@ def test_refusal_hands_over_key_and_secret_once(api):
     assert TrackedAction.objects.count() == 1
 
 
+def test_pending_challenge_needs_no_session_to_be_shown_again(api):
+    view = api.view
+
+    def without_a_session(request):
+        del request.session
+        return view(request)
+
+    api.gated.serve(without_a_session)
+    first = api.post()
+    again = api.post(key=key_of(first))
+    assert (again.status_code, again.json()["key"]) == (403, first.json()["key"])
+
+
 def test_caller_that_passed_the_challenge_goes_on_once(api):
     first = api.post()
     key, token = key_of(first), passed(first)

@@ -139,6 +139,7 @@ def test_refused_secret_is_critical_once_a_minute(gated, authsignal, settings, c
 
     (alarm,) = alarms()
     assert "AUTHSIGNAL_SECRET" in alarm.getMessage()
+    assert "401" in alarm.getMessage()
     assert "sandbox_wrong" not in caplog.text
     assert alarms() == []
     now += 59

@@ -175,6 +175,19 @@ def test_success_without_a_time_counts_from_now_and_without_a_method_names_none(
     row = gated.row
     assert (row.status, row.verification_method) == (Status.APPROVED, "")
     assert abs(row.approved_at - timezone.now()) < timedelta(seconds=5)
+    assert abs(row.remote_state_at - timezone.now()) < timedelta(seconds=5)
+
+
+def test_method_longer_than_we_keep_is_cut(gated, back, wire):
+    wire.tamper = lambda answer: answer | {"verificationMethod": "NEW\n" + "X" * 100}
+    back()
+    assert (gated.row.status, gated.row.verification_method) == (Status.APPROVED, "NEW" + "X" * 29)
+
+
+def test_refusal_without_a_state_names_none(gated, back, wire):
+    wire.tamper = lambda answer: answer | {"state": None}
+    back()
+    assert (gated.row.status, gated.row.remote_state) == (Status.REFUSED, "")
 
 
 @pytest.mark.parametrize(("hours", "seconds"), [(-1 / 60, -60), (1, 0)])
@@ -237,6 +250,17 @@ def test_row_that_changed_while_the_service_was_asked_keeps_its_change(
     wire.tamper = lambda answer: answer | {"isValid": True, "state": "CHALLENGE_SUCCEEDED"}
     assert complete(request, challenged.step_up.key, token).result == expected
     assert gated.row.status == meanwhile.get("status", Status.PENDING)
+
+
+def test_approval_of_another_row_is_none_of_one_that_ended_meanwhile(gated, wire, challenged):  # T5
+    other = gated.row
+    other.pk, other.idempotency_key, other.binding = None, uuid.uuid4(), "v1:other"
+    other.status, other.approved_at = Status.APPROVED, timezone.now()
+    other.save()
+    wire.before = lambda sent: ROWS.filter(status=Status.PENDING).update(status=Status.VOID)
+    response = complete_step_up(gated.client, challenged)
+    response = gated.client.get(response.headers["Location"])
+    assert response.context["result"] == Result.EXPIRED
 
 
 def test_refusal_of_a_row_that_ended_meanwhile_changes_nothing(gated, back, wire):
