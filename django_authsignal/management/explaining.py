@@ -40,6 +40,7 @@ NEXT = {
     "unenrolled": "Sign in, set up an authenticator within five minutes, then send the request again.",
     "minimum": "Nothing the user can do: let the rules at Authsignal demand a challenge for this action.",
     "verification_method": "Send the request again and pass with a method that the page accepts.",
+    "throttled": "Finish or leave the open challenges, wait ten minutes, then send the request again.",
     "superseded": "Look at the newer action for the same request: it took this one's place.",
     "revoked": "Ask why at Authsignal: somebody or a rule there changed the action. Then send the request again.",
     "logged_out": "Sign in and send the request again.",

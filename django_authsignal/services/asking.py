@@ -50,8 +50,7 @@ Facts = Mapping[str, Any]
 
 def ask(question: Question) -> Decision:
     """Commit a row, track it, and decide by the answer."""
-    live, unpassed = TrackedAction.objects.challenge_counts(question.claim.user_pk, timezone.now())
-    if live >= MOST_LIVE or unpassed >= MOST_UNPASSED_PER_HOUR:
+    if _has_enough(question):
         return question.decided(Outcome.THROTTLED, retry_after=THROTTLE_SECONDS)
     client, payload = connection.get_client(), told(question)
     row = TrackedAction.objects.begin(question.claim, enforced=True)
@@ -73,6 +72,12 @@ def ask(question: Question) -> Decision:
             return _refuse(question, row, Outcome.UNDER_REVIEW, "review", _facts(answer))
     # A fresh key cannot have been passed or judged already (T1).
     return _anomaly(question, row, f"first answer {answer.state}")
+
+
+def _has_enough(question: Question) -> bool:
+    """Whether the user has as many open, or lately unfinished, challenges as anybody may have (T49)."""
+    live, unpassed = TrackedAction.objects.challenge_counts(question.claim.user_pk, timezone.now())
+    return live >= MOST_LIVE or unpassed >= MOST_UNPASSED_PER_HOUR
 
 
 def resume(question: Question, row: TrackedAction) -> Decision | None:
@@ -169,6 +174,9 @@ def _challenge(question: Question, row: TrackedAction, answer: Tracked) -> Decis
     url = connection.hosted_page(answer.url)
     if not url:
         return _anomaly(question, row, "the hosted page is on a host that is not allowed")
+    if _has_enough(question):  # by now: others were answered while the service was asked about this one
+        row.end(Status.VOID, "throttled")
+        return question.decided(Outcome.THROTTLED, retry_after=THROTTLE_SECONDS)
     expires_at = timezone.now() + app_settings.CHALLENGE_TTL
     if not row.challenge(_facts(answer), expires_at):
         return _join_winner(question, row)

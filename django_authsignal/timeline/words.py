@@ -23,6 +23,7 @@ REASONS: dict[str, str | Promise] = {
     "stale": gettext_lazy("the success that was shown is older than this action"),
     "expired": gettext_lazy("it was too old when the request came again"),
     "changed": gettext_lazy("the user's login or the site's settings changed before the request came again"),
+    "throttled": gettext_lazy("too many challenges of this user were open"),
     "superseded": gettext_lazy("another action took its place"),
     "withdrawn": gettext_lazy("the approval was withdrawn before it was used"),
     "revoked": gettext_lazy("Authsignal took it back"),

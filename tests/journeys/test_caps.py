@@ -75,6 +75,35 @@ def test_approvals_that_wait_to_be_sent_are_open_challenges_too(bank, client, cl
     assert bank.transfer(client, 7000).status_code == 403
 
 
+def test_five_are_open_whatever_is_asked_at_once(bank, client, edge):  # A41 T49
+    """Each of twelve requests comes while the service is still being asked about all those before it."""
+
+    def ask(number):
+        if number:
+            edge.during("/actions/", lambda: ask(number - 1))
+        answers.append(client.post("/act/", {"n": number}).step_up)
+
+    answers = []
+    ask(11)
+    assert statuses().count("pending") == 5
+    assert [answer.outcome for answer in answers] == ["challenge"] * 5 + ["throttled"] * 7
+    assert set(TrackedAction.objects.filter(status="void").values_list("reason", flat=True)) == {"throttled"}
+
+
+def test_same_request_sent_often_at_once_shares_one_challenge(bank, client, edge):  # T49
+    """As the tabs of a browser that is opened again do."""
+
+    def ask(number):
+        if number:
+            edge.during("/actions/", lambda: ask(number - 1))
+        answers.append(client.post("/act/").step_up)
+
+    answers = []
+    ask(7)
+    assert {(answer.outcome, answer.key) for answer in answers} == {("challenge", answers[0].key)}
+    assert statuses().count("pending") == 1
+
+
 def test_failed_challenges_count(bank, client):  # T49
     for number in range(20):
         complete_step_up(client, client.post("/act/", {"amount": number}), "fail")
