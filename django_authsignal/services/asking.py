@@ -6,7 +6,6 @@ Each arm says in words why it opens or refuses; what is not named here refuses.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,19 +19,19 @@ from django_authsignal.client import (
     Client,
     State,
     Tracked,
-    Unauthorized,
     Unavailable,
     UnexpectedAnswer,
 )
 from django_authsignal.client.sealed import Payload
 from django_authsignal.conf import app_settings
 from django_authsignal.models import ActionEvent, TrackedAction
+from django_authsignal.services import alarms
 from django_authsignal.services.decision import Decision, Outcome
 from django_authsignal.services.question import Question
 from django_authsignal.statuses import Status
 from django_authsignal.values import wire
 
-__all__ = ["alarm", "ask", "grant", "observe", "resume", "told", "track"]
+__all__ = ["ask", "grant", "observe", "resume", "told", "track"]
 
 logger = logging.getLogger("django_authsignal")
 
@@ -41,7 +40,6 @@ MOST_UNPASSED_PER_HOUR = 20
 MOST_BYPASSES_PER_HOUR = 5
 THROTTLE_SECONDS = 600
 RETRY_SECONDS = 10
-ALARM_SECONDS = 60
 REPORT_ONLY_SECONDS = 1.0
 """The whole delay that watching may add to a request, an outage included."""
 
@@ -87,10 +85,10 @@ def resume(question: Question, row: TrackedAction) -> Decision | None:
         try:
             answer = track(question, row, told(question), connection.get_client())
         except Unavailable as error:
-            outage(row, error)
+            alarms.outage(row, error)
             return question.decided(Outcome.UNAVAILABLE, row, retry_after=_retry_after(error))
         except AuthsignalError as error:
-            alarm(row, error)
+            alarms.alarm(row, error)
             return question.decided(Outcome.UPSTREAM_ERROR, row)
         url = connection.hosted_page(answer.url)
         if answer.state is not State.CHALLENGE_REQUIRED or not url:
@@ -217,9 +215,9 @@ def _unavailable(question: Question, row: TrackedAction, error: Unavailable) -> 
     # Counted after this row is committed, so that parallel requests cannot all see room for one more.
     since = timezone.now() - timedelta(hours=1)
     if may_open and TrackedAction.objects.ended_for("unreachable", row.user_id, since) <= MOST_BYPASSES_PER_HOUR:
-        _log_outage(row, error)
+        alarms.log_outage(row, error)
         return _bypass(question, row, "unavailable")
-    outage(row, error)
+    alarms.outage(row, error)
     return question.decided(Outcome.UNAVAILABLE, row, reason="unavailable", retry_after=_retry_after(error))
 
 
@@ -234,40 +232,8 @@ def _bypass(question: Question, row: TrackedAction, reason: str) -> Decision:
 def _anomaly(question: Question, row: TrackedAction, problem: AuthsignalError | str) -> Decision:
     """The service answered what it must not, or refused our call: nothing opens, somebody should look."""
     row.end(Status.VOID, "upstream_error")
-    alarm(row, problem)
+    alarms.alarm(row, problem)
     return question.decided(Outcome.UPSTREAM_ERROR, row, reason="upstream_error")
-
-
-def outage(row: TrackedAction, error: Unavailable) -> None:
-    """Put a call that got no answer on the row's record and in the log."""
-    row.note(ActionEvent.Kind.OUTAGE, str(error))
-    _log_outage(row, error)
-
-
-def _log_outage(row: TrackedAction, error: Unavailable) -> None:
-    # A certificate or a protocol does not mend itself (F4).
-    level = logging.ERROR if error.is_tls else logging.WARNING
-    logger.log(level, "action %r could not be decided: %s", row.action, error)
-
-
-def alarm(row: TrackedAction, problem: AuthsignalError | str) -> None:
-    """Put an answer that must not be on the row's record and in the log."""
-    row.note(ActionEvent.Kind.ANOMALY, str(problem))
-    if isinstance(problem, Unauthorized):
-        _log_unauthorized(problem)
-    else:
-        logger.error("action %r: %s", row.action, problem)
-
-
-_last_alarm = -float(ALARM_SECONDS)
-
-
-def _log_unauthorized(error: Unauthorized) -> None:
-    """Critical, but once a minute: every request fails the same way until the secret is mended (F10)."""
-    global _last_alarm
-    if time.monotonic() - _last_alarm >= ALARM_SECONDS:
-        _last_alarm = time.monotonic()
-        logger.critical("Authsignal refuses our secret; check AUTHSIGNAL_SECRET and AUTHSIGNAL_REGION: %s", error)
 
 
 def _facts(answer: Tracked) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from django_authsignal import attributes, connection, sessions, signals
 from django_authsignal.client import AuthsignalError, State, Unavailable, Validation
 from django_authsignal.conf import app_settings
 from django_authsignal.models import ActionEvent, TrackedAction
-from django_authsignal.services import asking
+from django_authsignal.services import alarms
 from django_authsignal.services.pages import own_page
 from django_authsignal.services.question import is_signed_in
 from django_authsignal.services.reports import is_ours
@@ -97,10 +97,10 @@ def validate(row: TrackedAction, token: str) -> Result:
     try:
         answer = connection.get_client().validate_challenge(token, user_id=row.authsignal_user_id, action=row.action)
     except Unavailable as error:
-        asking.outage(row, error)
+        alarms.outage(row, error)
         return Result.UNAVAILABLE
     except AuthsignalError as error:
-        asking.alarm(row, error)
+        alarms.alarm(row, error)
         return Result.ERROR
     return _judge(row, answer)
 

@@ -21,7 +21,7 @@ from django_authsignal.claims import Claim
 from django_authsignal.client import Action, AuthsignalError, State, Tracked, Unavailable, UnexpectedAnswer
 from django_authsignal.conf import app_settings
 from django_authsignal.models import ActionEvent, TrackedAction
-from django_authsignal.services import asking
+from django_authsignal.services import alarms, asking
 from django_authsignal.services.reports import LIFT, is_ours
 from django_authsignal.statuses import LIVE, SKEW, Status
 
@@ -179,7 +179,7 @@ def _open(row: TrackedAction, new: TrackedAction, facts: Mapping[str, Any], note
 
 def _anomaly(new: TrackedAction, problem: AuthsignalError | str) -> Result:
     new.end(Status.VOID, "upstream_error")
-    asking.alarm(new, problem)
+    alarms.alarm(new, problem)
     return Result.ERROR
 
 

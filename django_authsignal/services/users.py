@@ -20,7 +20,7 @@ from django_authsignal.client.sealed import Payload, Sealed
 from django_authsignal.conf import app_settings
 from django_authsignal.models import TrackedAction
 from django_authsignal.policy import StepUpPolicy
-from django_authsignal.services import asking
+from django_authsignal.services import alarms, asking
 from django_authsignal.services.pages import sign_page
 from django_authsignal.services.question import question, return_path
 from django_authsignal.statuses import Status
@@ -121,7 +121,7 @@ def _visit(request: HttpRequest, action: str, extra: dict[str, Any]) -> Tracked 
             answer = asking.track(asked, row, payload, connection.get_client())
         except AuthsignalError as error:
             row.end(Status.VOID, "unavailable")
-            asking.alarm(row, error)
+            alarms.alarm(row, error)
             return None
         row.end(Status.VOID, "enrolment")
     except Error:
