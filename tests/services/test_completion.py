@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from django_authsignal.models import ActionEvent, Status, TrackedAction
-from django_authsignal.services.completion import Result, complete, status, status_capability
+from django_authsignal.services.completion import Completion, Result, complete, status, status_capability
 from django_authsignal.testing import complete_step_up
 from tests.gated import ACTION, broken_database
 
@@ -213,7 +213,9 @@ def test_service_that_refuses_the_question_is_an_alarm(gated, challenged, authsi
     authsignal.fail_next(422)
     response = complete_step_up(gated.client, challenged)
     assert (response.status_code, response.context["result"]) == (502, Result.ERROR)
-    assert (gated.row.status, gated.row.events.get().kind) == (Status.PENDING, ActionEvent.Kind.ANOMALY)
+    noted = gated.row.events.get()
+    assert (gated.row.status, noted.kind) == (Status.PENDING, ActionEvent.Kind.ANOMALY)
+    assert "422" in noted.detail
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
@@ -288,6 +290,34 @@ def test_token_that_cannot_be_one_is_not_asked_about(gated, challenged, authsign
     calls = len(authsignal.requests)
     gated.client.get(f"/step-up/return/{challenged.step_up.key}/", {"token": token})
     assert (len(authsignal.requests), gated.row.status) == (calls, Status.PENDING)
+
+
+def test_longest_token_is_asked_about(gated, challenged, authsignal):
+    calls = len(authsignal.requests)
+    gated.client.get(f"/step-up/return/{challenged.step_up.key}/", {"token": "x" * 4096})
+    assert len(authsignal.requests) == calls + 1
+
+
+@pytest.fixture
+def answered(rf, gated, alice, challenged):
+    """`answered()` is what a return with the challenge's token comes to."""
+
+    def complete_again():
+        request = rf.get("/")
+        request.user, request.session = alice, gated.client.session
+        return complete(request, challenged.step_up.key, challenged.step_up.url.partition("token=")[2])
+
+    return complete_again
+
+
+def test_only_an_approval_leads_on_however_often_it_is_loaded(answered, wire):
+    wire.tamper = lambda answer: answer | {"isValid": True, "state": "CHALLENGE_SUCCEEDED"}
+    assert [answered() for _ in range(3)] == [Completion(Result.APPROVED, "/gated/", "")] * 3
+
+
+def test_refusal_leads_nowhere(answered, wire):
+    wire.tamper = lambda answer: answer | {"isValid": False, "state": "CHALLENGE_FAILED"}
+    assert [answered() for _ in range(2)] == [Completion(Result.REFUSED, "", "")] * 2
 
 
 # Status

@@ -102,6 +102,30 @@ def test_answer_that_must_not_be_names_its_row_and_what_it_was(gated, wire):
     assert noted(row) == [(ActionEvent.Kind.ANOMALY, "first answer CHALLENGE_SUCCEEDED")]
 
 
+def test_page_on_another_host_is_named_as_what_must_not_be(gated, wire, authsignal):  # T43
+    authsignal.challenge(ACTION)
+    wire.tamper = lambda answer: answer | {"url": "https://evil.example/"}
+    gated()
+    gated.get()
+    assert noted(gated.row) == [(ActionEvent.Kind.ANOMALY, "the hosted page is on a host that is not allowed")]
+
+
+def test_sixth_open_challenge_is_too_many_and_tells_when_to_try_again(gated, authsignal):  # T49
+    authsignal.challenge(ACTION)
+    gated()
+    answers = [gated.post({"amount": str(amount)}) for amount in range(6)]
+    assert [outcome(answer) for answer in answers] == ["challenge"] * 5 + ["throttled"]
+    assert told(answers[-1]) == (None, "", 600)
+    assert ROWS.count() == 5
+
+
+def test_name_of_a_rule_longer_than_we_keep_is_cut(gated, wire):
+    wire.tamper = lambda answer: answer | {"ruleIds": ["r" * 100]}
+    gated()
+    gated.get()
+    assert gated.row.rule_ids == ["r" * 64]
+
+
 @pytest.mark.parametrize(
     ("decide", "policy"), [("allow", {}), ("unenrolled", {"unenrolled": "allow"})], ids=["allowed", "unenrolled"]
 )
