@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from django_authsignal.contrib.rest_framework import step_up_permission
 from django_authsignal.decorators import step_up_required
 from django_authsignal.policy import StepUpPolicy
+from django_authsignal.models import TrackedAction
 from django_authsignal.protection import policy_before, policy_for, protected_patterns, routes, step_up_exempt
 from django_authsignal.testing import complete_step_up
 
@@ -234,6 +235,12 @@ def test_every_login_passes_a_step_up_of_its_own(signing_in, authsignal, alice):
     signing_in.get()
     signing_in.get(signing_in.sign_in())
     assert asked(authsignal) == ["signIn"] * 3
+
+
+def test_step_up_of_a_login_is_of_no_single_request(signing_in):
+    for method in ("get", "post"):
+        getattr(signing_in, method)()
+    assert (signing_in.row.route, signing_in.row.method, TrackedAction.objects.count()) == ("(sign-in)", "", 1)
 
 
 def test_stranger_may_sign_in_and_anybody_out(signing_in, client, authsignal):
