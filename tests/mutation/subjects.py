@@ -32,6 +32,7 @@ SUBJECTS = {
             "services/test_stepup.py",
             "test_bearers.py",
             "test_decorators.py",
+            "test_protection.py",
             "test_signals.py",
             "test_views.py",
             "journeys/test_return_view.py",
