@@ -15,8 +15,8 @@ from rest_framework.views import APIView
 
 from django_authsignal.contrib.rest_framework import step_up_permission
 from django_authsignal.decorators import step_up_required
-from django_authsignal.policy import StepUpPolicy
 from django_authsignal.models import TrackedAction
+from django_authsignal.policy import StepUpPolicy
 from django_authsignal.protection import policy_before, policy_for, protected_patterns, routes, step_up_exempt
 from django_authsignal.testing import complete_step_up
 
