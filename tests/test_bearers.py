@@ -85,6 +85,11 @@ def test_pending_challenge_needs_no_session_to_be_shown_again(api):
     assert (again.status_code, again.json()["key"]) == (403, first.json()["key"])
 
 
+def test_nobody_is_led_back_to_what_a_caller_without_a_session_reads(api):
+    response = Client().get("/gated/")
+    assert (response.status_code, TrackedAction.objects.get().return_path) == (403, "")
+
+
 def test_caller_that_passed_the_challenge_goes_on_once(api):
     first = api.post()
     key, token = key_of(first), passed(first)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import uuid
 
 import pytest
 import requests
@@ -117,6 +118,25 @@ def test_sixth_open_challenge_is_too_many_and_tells_when_to_try_again(gated, aut
     assert [outcome(answer) for answer in answers] == ["challenge"] * 5 + ["throttled"]
     assert told(answers[-1]) == (None, "", 600)
     assert ROWS.count() == 5
+
+
+def test_twenty_first_challenge_of_an_hour_is_too_many(gated, authsignal):  # T49
+    authsignal.challenge(ACTION)
+    gated()
+    gated.post()
+    ended = gated.row
+    ROWS.update(status=Status.VOID, ended_at=timezone.now())
+    for _ in range(18):
+        ended.pk, ended.idempotency_key, ended.status = None, uuid.uuid4(), Status.VOID
+        ended.save()
+    assert [outcome(gated.post({"amount": str(amount)})) for amount in (7, 8)] == ["challenge", "throttled"]
+
+
+def test_way_back_is_the_requests_own_origin_in_debug(gated, authsignal, settings):
+    settings.AUTHSIGNAL_SITE_URL, settings.DEBUG = "", True
+    gated()
+    gated.get()
+    assert authsignal.requests[0].payload["redirectUrl"].startswith("http://testserver/step-up/return/")
 
 
 def test_name_of_a_rule_longer_than_we_keep_is_cut(gated, wire):
