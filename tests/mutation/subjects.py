@@ -58,7 +58,6 @@ SUBJECTS = {
             "services/test_decisions.py",
             "services/test_stepup.py",
             "test_bearers.py",
-            "test_middleware.py",
             "test_models.py",
             "test_protection.py",
             "test_sessions.py",
