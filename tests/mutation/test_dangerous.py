@@ -66,8 +66,8 @@ DANGERS = {
     ),
     "content is not bound": Danger(
         "binding",
-        "content = [chosen] if narrowed else [chosen, *_content(request)]",
-        "content = [chosen]",
+        "content = [chosen.values] if chosen.is_all else [chosen.values, *_content(request)]",
+        "content = [chosen.values]",
         "test_binding.py::test_changed_field_is_another_request",
     ),
     "amount is no content": Danger(
