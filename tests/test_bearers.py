@@ -121,6 +121,10 @@ def test_token_that_proves_no_success_lets_nothing_pass(api, result, status, row
     response = api.post(key=key_of(first), token=passed(first, result))
     assert (response.status_code, TrackedAction.objects.get().status) == (status, row)
     assert response.json()["code"] == ("step_up_required" if result == "quit" else "step_up_blocked")
+    assert (response.step_up.key, response.step_up.reason) == (
+        TrackedAction.objects.get().idempotency_key,
+        "" if result == "quit" else "challenge",
+    )
 
 
 def test_token_of_another_action_is_not_believed(api):  # T2
@@ -136,11 +140,14 @@ def test_nonsense_is_not_believed(api, token):  # T24
 def test_service_or_database_that_fails_lets_nothing_pass(api, authsignal):  # F20
     first = api.post()
     key, token = key_of(first), passed(first)
+    row = TrackedAction.objects.get().idempotency_key
     authsignal.down()
-    assert api.post(key=key, token=token).status_code == 503
+    outage = api.post(key=key, token=token)
+    assert (outage.status_code, outage.step_up.key, outage.step_up.retry_after) == (503, row, 10)
     authsignal.up()
     authsignal.fail_next(422)
-    assert api.post(key=key, token=token).status_code == 502
+    error = api.post(key=key, token=token)
+    assert (error.status_code, error.step_up.key) == (502, row)
     with broken_database("authsignal", error=OperationalError):
         assert api.post(key=key, token=token).status_code == 503
     assert api.post(key=key, token=token).status_code == 200

@@ -191,6 +191,37 @@ def test_login_forgets_all_that_was_before_it(request_, someone):  # T20
     assert recalled(request_, "key") == [""]
 
 
+# The step-up of a login
+
+
+def test_passed_login_is_for_its_own_action_environment_and_browser(rf, request_, someone):
+    before = sessions.channels(request_, create=True)
+    sessions.record_sign_in(request_, "signIn", "live", "challenge")
+    assert sessions.channels(request_) == before
+    assert sessions.sign_in_outcome(request_, "signIn", "live") == "challenge"
+    assert sessions.sign_in_outcome(request_, "other", "live") == ""
+    assert sessions.sign_in_outcome(request_, "signIn", "sandbox") == ""
+    elsewhere = visit(rf, someone)
+    elsewhere.session[SESSION_KEY] = {**request_.session[SESSION_KEY], "nonce": "other"}
+    assert sessions.sign_in_outcome(elsewhere, "signIn", "live") == ""
+
+
+def test_passed_login_of_a_session_without_a_nonce_is_known_too(request_):
+    sessions.record_sign_in(request_, "signIn", "live", "allow")
+    assert sessions.sign_in_outcome(request_, "signIn", "live") == "allow"
+
+
+def test_passed_login_keeps_what_the_session_knew_and_gets_a_new_key(request_, someone):  # T20
+    sessions.record_login(request_, someone)
+    open_window(request_)
+    request_.session.save()
+    key = request_.session.session_key
+    sessions.record_sign_in(request_, "signIn", "live", "challenge")
+    assert sessions.has_recent_login(request_, 5)
+    assert sessions.current_window(request_, "pay", "live") is not None
+    assert request_.session.session_key != key
+
+
 # Windows
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from datetime import timedelta
 
 import pytest
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import OperationalError, connection
 from django.http import HttpResponse
 from django.utils import timezone
 
+from django_authsignal.bearers import Bearer
 from django_authsignal.decorators import step_up_required
 from django_authsignal.models import ActionEvent, Status, TrackedAction
+from django_authsignal.policy import StepUpPolicy
+from django_authsignal.services.stepup import watch
 from django_authsignal.testing import complete_step_up
 from tests.gated import ACTION, broken_database, outcome
 
@@ -59,6 +64,17 @@ def test_value_that_cannot_be_bound_is_told_and_nothing_tracked(gated, authsigna
     assert (response.status_code, outcome(response)) == (400, "invalid")
     assert "“payee” is missing" in response.content.decode()
     assert (authsignal.requests, ROWS.count()) == ([], 0)
+
+
+def test_every_value_that_is_wrong_is_told_with_its_name(gated, authsignal):
+    def bind(request):
+        raise ValidationError({"payee_name": ["Nobody.", "Again."], NON_FIELD_ERRORS: ["Too much."]})
+
+    gated(bind=bind)
+    response = gated.post()
+    assert outcome(response) == "invalid"
+    assert response.step_up.details == ("Payee name: Nobody.", "Payee name: Again.", "Too much.")
+    assert authsignal.requests == []
 
 
 # Spending
@@ -120,6 +136,20 @@ def test_other_request_that_names_the_row_is_noted_and_asked(gated, approved):  
     assert row.events.get().kind == ActionEvent.Kind.MISMATCH
 
 
+# Report-only, and what a view asks for itself
+
+
+def test_watching_binds_what_its_caller_says_and_names_the_caller(rf, gated, authsignal, alice):
+    request = rf.post("/gated/", {"amount": "5"})
+    request.user, request.session = alice, gated.client.session
+    caller = Bearer("a" * 43, is_new=False)
+    decision = watch(request, StepUpPolicy(ACTION).resolved(), {"amount": 7}, caller)
+    assert (decision.allowed, decision.action_code, decision.reason) == (True, ACTION, "report_only")
+    row = gated.row
+    assert authsignal.requests[0].payload["custom"] == {"amount": 7}
+    assert (row.route, row.method, row.channel in caller.channels) == ("/gated/", "POST", True)
+
+
 # Windows
 
 
@@ -147,6 +177,17 @@ def test_recheck_believes_the_row(gated, authsignal, change, open_):  # T16
     ROWS.update(**change)
     gated.get()
     assert (len(authsignal.requests) == 1) is open_
+
+
+def test_recheck_looks_at_the_row_that_opened_the_window_and_at_no_other(gated, authsignal):  # T16
+    gated(max_age=60, recheck=True)
+    gated.get()
+    other = gated.row
+    other.pk, other.idempotency_key = None, uuid.uuid4()
+    ROWS.update(remote_state="BLOCK")
+    other.save()
+    gated.get()
+    assert len(authsignal.requests) == 2
 
 
 def test_recheck_that_cannot_look_lets_nothing_pass(gated):
