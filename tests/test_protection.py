@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from django_authsignal.contrib.rest_framework import step_up_permission
 from django_authsignal.decorators import step_up_required
-from django_authsignal.models import TrackedAction
+from django_authsignal.models import Status, TrackedAction
 from django_authsignal.policy import StepUpPolicy
 from django_authsignal.protection import policy_before, policy_for, protected_patterns, routes, step_up_exempt
 from django_authsignal.testing import complete_step_up
@@ -235,6 +235,33 @@ def test_every_login_passes_a_step_up_of_its_own(signing_in, authsignal, alice):
     signing_in.get()
     signing_in.get(signing_in.sign_in())
     assert asked(authsignal) == ["signIn"] * 3
+
+
+def forget_that_it_passed(signing_in):
+    """As a request does that began before another one of the same session had passed."""
+    session = signing_in.client.session
+    del session["_authsignal"]["sign_in"]
+    session.save()
+
+
+@pytest.mark.parametrize(
+    ("change", "times"),
+    [
+        ({}, 1),
+        ({"remote_state": "BLOCK"}, 2),
+        ({"remote_state": "CHALLENGE_REQUIRED"}, 2),
+        ({"status": Status.VOID}, 2),
+        ({"auth_hash": "v1:other"}, 2),
+        ({"channel": "v1:other"}, 2),
+    ],
+    ids=str,
+)
+def test_login_that_another_request_passed_a_moment_ago_has_passed(signing_in, authsignal, change, times):
+    signing_in.get()
+    forget_that_it_passed(signing_in)
+    TrackedAction.objects.update(**change)
+    assert signing_in.get().content == b"done"
+    assert asked(authsignal) == ["signIn"] * times
 
 
 def test_step_up_of_a_login_is_of_no_single_request(signing_in):
