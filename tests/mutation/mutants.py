@@ -68,6 +68,8 @@ class Subject:
     """Paths inside the package, without ``.py``."""
     tests: tuple[str, ...]
     """Paths inside ``tests``."""
+    beside: tuple[str, ...] = ()
+    """Modules that are not mutated, but keep in a cache what the mutated ones made."""
     without: tuple[str, ...] = ()
     """Parts of the names of tests among them that take too long, or look into the code itself."""
 
@@ -103,15 +105,19 @@ def _copy(subject: Subject, folder: Path) -> None:
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3"))
     for file in FILES:
         shutil.copy(ROOT / file, folder)
-    modules = [f"django_authsignal/{module}.py" for module in subject.modules]
-    for module in modules:
-        source = folder / module
+    for module in (*subject.modules, *subject.beside):
+        source = folder / path_of(module)
         source.write_text(undecorated(source.read_text()))
     with (folder / "setup.cfg").open("a") as file:
         separator = "\n    "
         tests = separator.join(f"tests/{test}" for test in subject.tests)
         chosen = " and ".join(f"not {name}" for name in subject.without) or "test"
-        file.write(CONFIGURATION.format(modules=separator.join(modules), tests=tests, chosen=chosen))
+        modules = separator.join(map(path_of, subject.modules))
+        file.write(CONFIGURATION.format(modules=modules, tests=tests, chosen=chosen))
+
+
+def path_of(module: str) -> str:
+    return f"django_authsignal/{module}.py"
 
 
 def undecorated(source: str) -> str:

@@ -54,14 +54,18 @@ SUBJECTS = {
     ),
     "spend": Subject(
         modules=("services/stepup", "models/actions", "querysets", "sessions", "statuses"),
+        beside=("services/reports",),
         tests=(
+            "services/test_asking.py",
             "services/test_decisions.py",
             "services/test_stepup.py",
             "test_bearers.py",
+            "test_middleware.py",
             "test_models.py",
             "test_protection.py",
             "test_sessions.py",
             "test_signals.py",
+            "test_views.py",
             "journeys/test_single_use.py",
             "journeys/test_time.py",
             "journeys/test_windows.py",
