@@ -24,6 +24,9 @@ from tests.rig.proofs import LONG, often, record
 from .deeds import FIGURES
 from .machine import Machine
 
+# Late in a whole run it takes minutes; the other pairs of Python and Django do without.
+pytestmark = pytest.mark.races
+
 STEPS = 50
 DATABASE = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 

@@ -75,7 +75,7 @@ COLUMNS = {
 
 @pytest.fixture
 def client(bank, alice, settings):
-    told = {"email": EMAIL, "phoneNumber": PHONE, "username": "Alice Private", "custom": {"limit": 4711}}
+    told = {"email": EMAIL, "phoneNumber": PHONE, "username": "Alice Private", "custom": {"limit": 4711.25}}
     settings.AUTHSIGNAL_ATTRIBUTES = lambda request: told
     for action in ("withdrawFunds", "act"):
         bank.authsignal.challenge(action)
@@ -146,7 +146,7 @@ def test_nothing_personal_is_in_any_column(bank, client, alice, admin_client):  
         "private",
         PHONE,
         "211234567",
-        "4711",
+        "4711.",
         PAYEE,
         AGENT,
         "203.0.113.9",
