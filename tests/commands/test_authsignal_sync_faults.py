@@ -382,6 +382,21 @@ def test_whoever_stops_listening_waits_for_no_more_than_one_call(past, authsigna
     assert len(authsignal.requests) < 5000
 
 
+class Wish(threading.Event):
+    """To stop, wished for when the first call is about to be made."""
+
+    def is_set(self):
+        if threading.current_thread() is not threading.main_thread():
+            self.set()
+        return super().is_set()
+
+
+def test_run_that_shall_stop_does_not_count_what_nobody_was_asked_about(customers, authsignal):
+    summary = service.reconcile(service.Span.of(24), workers=1, stop=Wish())
+    assert (summary, authsignal.requests) == (service.Summary(), [])
+    assert statuses(customers) == ["created"] * 7
+
+
 def test_interrupted_run_keeps_and_tells_what_it_has_done(customers):
     summary, done = service.Summary(), count(1)
 
