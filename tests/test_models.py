@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import time_machine
@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from django_authsignal.claims import Claim
 from django_authsignal.models import ActionEvent, DailyFigure, Status, TrackedAction, WebhookEvent
-from django_authsignal.statuses import LIVE, UNFINISHED
+from django_authsignal.statuses import LIVE, UNFINISHED, Word
 
 from .gated import broken_database
 
@@ -409,3 +409,67 @@ def test_rows_that_are_no_actions_say_what_they_are():
     assert str(WebhookEvent(type="action.log_created", event_id="e-1")) == "action.log_created e-1"
     assert str(DailyFigure(day=date(2026, 1, 5), name="outcome", label="allowed")) == "2026-01-05 outcome allowed"
     assert str(DailyFigure(day=date(2026, 1, 5), name="outages")) == "2026-01-05 outages"
+
+
+# The service's later word
+
+
+AT = datetime(2026, 1, 5, 12, tzinfo=UTC)
+ASKED = {"status": Status.PENDING, "remote_state": "CHALLENGE_REQUIRED"}
+PASSED = {"status": Status.APPROVED, "remote_state": "CHALLENGE_SUCCEEDED", "approved_at": AT}
+GONE = {**PASSED, "status": Status.VOID}
+GRANTED = {"status": Status.SPENT, "remote_state": "ALLOW", "spent_at": AT}
+TAKEN_BACK = {"status": Status.SPENT, "remote_state": "BLOCK", "spent_at": AT}
+
+
+@pytest.mark.parametrize(
+    ("facts", "state", "later", "earlier"),
+    [
+        # a yes: news of a challenge that is asked for, and of a spent row that nothing was said against
+        (ASKED, "CHALLENGE_SUCCEEDED", True, False),
+        (PASSED, "CHALLENGE_SUCCEEDED", False, False),
+        (GONE, "CHALLENGE_SUCCEEDED", False, False),
+        (GRANTED, "CHALLENGE_SUCCEEDED", True, False),
+        (TAKEN_BACK, "CHALLENGE_SUCCEEDED", False, False),
+        # neither yes nor no: shuts the window of a row that was spent before
+        (ASKED, "REVIEW_SUCCEEDED", True, False),
+        (GRANTED, "REVIEW_SUCCEEDED", True, False),
+        (TAKEN_BACK, "REVIEW_SUCCEEDED", True, False),
+        # a no: of a spent row that still has its yes, whenever it was said
+        (ASKED, "BLOCK", True, False),
+        (GRANTED, "BLOCK", True, True),
+        (TAKEN_BACK, "CHALLENGE_FAILED", True, False),
+    ],
+)
+def test_word_is_news_by_its_time_and_by_what_it_does(claim, facts, state, later, earlier):  # T16 T57 T58
+    row = begin(claim)
+    times = {"remote_state_at": AT, "expires_at": AT}
+    TrackedAction.objects.filter(pk=row.pk).update(**{"approved_at": None, "spent_at": None, **facts, **times})
+
+    def is_news(seconds):
+        return TrackedAction.objects.not_heard(state, AT + timedelta(seconds=seconds), Word.of(state)).exists()
+
+    assert (is_news(60), is_news(-60)) == (later, earlier)
+
+
+def test_neither_yes_nor_no_of_before_the_spend_shuts_nothing(claim):  # T57
+    row = begin(claim)
+    TrackedAction.objects.filter(pk=row.pk).update(**{**GRANTED, "spent_at": AT}, remote_state_at=AT - timedelta(60))
+    for state in ("CHALLENGE_REQUIRED", "REVIEW_SUCCEEDED"):
+        rows = TrackedAction.objects
+        assert not rows.not_heard(state, AT, Word.of(state)).exists()
+        assert rows.not_heard(state, AT + timedelta(seconds=1), Word.of(state)).exists()
+
+
+def test_late_challenge_shuts_a_window_whose_yes_is_younger(claim):  # T57
+    row = begin(claim)
+    TrackedAction.objects.filter(pk=row.pk).update(**GRANTED, remote_state_at=AT + timedelta(seconds=60))
+    assert TrackedAction.objects.not_heard("CHALLENGE_REQUIRED", AT + timedelta(seconds=30), Word.OPEN).exists()
+
+
+def test_ends_are_counted_by_user_reason_and_time(claim, alice, bob):  # T40
+    begin(claim, Status.VOID, reason="unreachable")
+    begin(claim, Status.VOID, reason="unavailable")
+    begin(replace(claim, user_pk=bob.pk), Status.VOID, reason="unreachable")
+    begin(claim, Status.VOID, reason="unreachable", created_at=NOW() - timedelta(hours=2))
+    assert TrackedAction.objects.ended_for("unreachable", alice.pk, NOW() - timedelta(hours=1)) == 1

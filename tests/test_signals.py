@@ -73,6 +73,15 @@ def test_refusal_is_told(gated, authsignal, heard, decide):
     assert sent[-1] == ("step_up_refused", "refused")
 
 
+def test_method_that_is_not_accepted_is_told_as_refused(gated, authsignal, heard):
+    authsignal.challenge("pay")
+    gated(verification_methods=["PASSKEY"])
+    complete_step_up(gated.client, gated.get())
+    with heard() as sent:
+        assert gated.get().status_code == 403
+    assert sent == [("step_up_refused", "refused")]
+
+
 def test_failed_challenge_is_told_as_refused(gated, authsignal, heard):
     authsignal.challenge("pay")
     gated()

@@ -89,6 +89,33 @@ def test_approval_lost_to_another_request_is_told_as_used(gated, approved):  # T
     with meanwhile(win):
         response = gated.post()
     assert (response.status_code, outcome(response), gated.runs) == (409, "already_used", 0)
+    assert (response.step_up.key, response.step_up.reason) == (row.idempotency_key, "")
+
+
+@pytest.fixture
+def signing_in(gated, authsignal, settings):
+    """A login whose challenge was passed, and its row; nothing was done with it yet."""
+    settings.AUTHSIGNAL_SIGN_IN_ACTION = "signIn"
+    authsignal.challenge("signIn")
+    gated.serve(gated.view)
+    complete_step_up(gated.client, gated.get())
+    return gated.row
+
+
+def test_login_passes_with_an_approval_lost_to_another_request_of_it(gated, signing_in):  # T6
+    with meanwhile(lambda: ROWS.update(status=Status.SPENT, spent_at=timezone.now())):
+        assert gated.get().content == b"done"
+    assert ROWS.count() == 1
+
+
+def test_login_does_not_pass_with_an_approval_that_another_row_was_spent_for(gated, signing_in):  # T3
+    spent = gated.row
+    spent.pk, spent.idempotency_key, spent.binding = None, uuid.uuid4(), "v1:other"
+    spent.status, spent.spent_at = Status.SPENT, timezone.now()
+    spent.save()
+    with meanwhile(lambda: ROWS.filter(pk=signing_in.pk).update(status=Status.VOID)):
+        assert outcome(gated.get()) == "challenge"
+    assert gated.runs == 0
 
 
 @pytest.mark.parametrize(
@@ -111,6 +138,7 @@ def test_approval_by_a_method_that_is_not_accepted_ends(gated, approved):  # T14
     row.refresh_from_db()
     assert (response.status_code, row.status, row.reason) == (403, Status.REFUSED, "verification_method")
     assert "choose another one" in response.content.decode()
+    assert (response.step_up.key, response.step_up.reason) == (row.idempotency_key, "verification_method")
 
 
 @pytest.mark.parametrize("words", [["SELECT", "authsignal"], ["UPDATE", "authsignal"]], ids=str)
