@@ -99,6 +99,12 @@ def test_only_unfinished_rows_end(claim, status):
     assert (stored(row).reason == "because") is (status in UNFINISHED)
 
 
+def test_row_that_ends_knows_when(claim):
+    row = begin(claim)
+    assert row.end(Status.VOID, "expired")
+    assert abs(stored(row).ended_at - NOW()) < timedelta(seconds=5)
+
+
 def test_row_that_ends_forgets_where_it_came_from(claim):  # T27
     for finish in (lambda row: row.end(Status.VOID, "x"), lambda row: row.allow({}), lambda row: row.spend(claim)):
         row = begin(replace(claim, return_path="/pay/"))
@@ -245,6 +251,11 @@ def test_look_never_finds_rows_of_others(claim, bob):  # T2, T21
         assert TrackedAction.objects.look(replace(named, **change)) == []
 
 
+def test_nobody_returns_to_a_row_that_only_records(claim, alice):
+    row = TrackedAction.objects.begin(claim, enforced=False)
+    assert TrackedAction.objects.returning(alice.pk, claim.channels, row.idempotency_key) is None
+
+
 def test_returning_is_for_the_same_user_and_browser(claim, alice, bob):  # T2, T21
     row, rows = begin(claim, Status.PENDING), TrackedAction.objects
     assert rows.returning(alice.pk, ["channel"], row.idempotency_key) == row
@@ -365,6 +376,12 @@ def test_rows_are_read_where_they_are_written(claim, settings, alice):  # T72
 
 
 # Events and names
+
+
+def test_note_needs_no_detail(claim):
+    row = begin(claim)
+    row.note(ActionEvent.Kind.MISMATCH)
+    assert row.events.get().detail == ""
 
 
 def test_note_keeps_the_first_255_characters(claim):

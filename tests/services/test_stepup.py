@@ -16,7 +16,9 @@ from django_authsignal.bearers import Bearer
 from django_authsignal.decorators import step_up_required
 from django_authsignal.models import ActionEvent, Status, TrackedAction
 from django_authsignal.policy import StepUpPolicy
-from django_authsignal.services.stepup import watch
+from django_authsignal.protection import sign_in_policy
+from django_authsignal.services.decision import Outcome
+from django_authsignal.services.stepup import require, watch
 from django_authsignal.testing import complete_step_up
 from tests.gated import ACTION, broken_database, outcome
 
@@ -108,6 +110,19 @@ def test_login_passes_with_an_approval_lost_to_another_request_of_it(gated, sign
     assert ROWS.count() == 1
 
 
+def ask_about_login(rf, gated, alice):
+    request = rf.get("/gated/")
+    request.user, request.session = alice, gated.client.session
+    decision = require(request, sign_in_policy(), of_login=True)
+    return decision.outcome, decision.reason
+
+
+def test_login_that_has_passed_meanwhile_says_so(rf, gated, signing_in, alice):
+    with meanwhile(lambda: ROWS.update(status=Status.SPENT, spent_at=timezone.now())):
+        assert ask_about_login(rf, gated, alice) == (Outcome.ALLOWED, "passed")
+    assert ask_about_login(rf, gated, alice) == (Outcome.ALLOWED, "passed")
+
+
 def test_login_does_not_pass_with_an_approval_that_another_row_was_spent_for(gated, signing_in):  # T3
     spent = gated.row
     spent.pk, spent.idempotency_key, spent.binding = None, uuid.uuid4(), "v1:other"
@@ -130,6 +145,14 @@ def test_approval_withdrawn_at_the_last_moment_is_asked_anew(gated, approved, ch
     row.refresh_from_db()
     assert (outcome(response), gated.runs) == ("challenge", 0)
     assert (row.status, row.reason, response.step_up.key != row.idempotency_key) == (Status.VOID, "withdrawn", True)
+
+
+def test_approval_that_was_spent_is_named_as_used(gated, approved):
+    row = approved()
+    named = {"amount": "5", "_step_up_key": str(row.idempotency_key)}
+    assert gated.post(named).status_code == 200
+    again = gated.post(named)
+    assert (outcome(again), again.step_up.key) == ("already_used", row.idempotency_key)
 
 
 def test_approval_by_a_method_that_is_not_accepted_ends(gated, approved):  # T14
