@@ -234,6 +234,11 @@ def test_row_fits_a_claim_in_every_point(claim, field, value):
 # Sets
 
 
+def test_look_never_finds_rows_that_only_record(claim):
+    row = TrackedAction.objects.begin(claim, enforced=False)
+    assert TrackedAction.objects.look(replace(claim, key=row.idempotency_key), spent=True) == []
+
+
 def test_look_finds_the_named_row_and_the_live_one(claim):
     spent, live = begin(claim, Status.SPENT), begin(claim, Status.PENDING)
     begin(claim, Status.VOID)
@@ -328,6 +333,14 @@ def test_key_is_unique_for_user_and_action(claim):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_row_that_only_records_may_share_a_transaction(claim):
+    with transaction.atomic():
+        row = TrackedAction.objects.begin(claim, enforced=False)
+        assert row.end(Status.VOID, "report_only")
+    assert stored(row).status == Status.VOID
+
+
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("move", ["begin", "end", "spend"])
 def test_no_row_changes_inside_an_open_transaction(claim, move):  # T8
     row = begin(claim, Status.APPROVED)
@@ -361,7 +374,7 @@ class ReadsElsewhere:
         assert model._meta.app_label != "authsignal", f"{model.__name__} was read from a replica"
 
     def db_for_write(self, model, **hints):
-        return "default"
+        return "default" if model in (TrackedAction, ActionEvent) else "nowhere"
 
 
 def test_rows_are_read_where_they_are_written(claim, settings, alice):  # T72

@@ -19,6 +19,7 @@ from django.urls import path
 
 from django_authsignal import sessions
 from django_authsignal.decorators import step_up_required
+from django_authsignal.digests import digests
 from django_authsignal.sessions import SESSION_KEY
 from django_authsignal.testing import complete_step_up
 
@@ -60,6 +61,13 @@ def test_channel_is_the_sessions_own_and_lasts(rf, someone, request_):  # T21
     (channel,) = sessions.channels(request_, create=True)
     assert sessions.channels(request_) == sessions.channels(request_, create=True) == (channel,)
     assert sessions.channels(visit(rf, someone), create=True) != (channel,)
+
+
+def test_channel_and_auth_hash_have_salts_of_their_own(request_, someone):
+    """And the form that rows were written with."""
+    sessions.record_login(request_, someone)
+    assert sessions.channels(request_) == digests("channel", request_.session[SESSION_KEY]["nonce"])
+    assert sessions.auth_hashes(someone) == digests("auth-hash", "hash")
 
 
 def test_channel_shows_neither_nonce_nor_session_key(request_):  # T73

@@ -7,6 +7,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import OperationalError, connection
 from django.http import HttpResponse
@@ -190,15 +191,90 @@ def test_other_request_that_names_the_row_is_noted_and_asked(gated, approved):  
 # Report-only, and what a view asks for itself
 
 
-def test_watching_binds_what_its_caller_says_and_names_the_caller(rf, gated, authsignal, alice):
-    request = rf.post("/gated/", {"amount": "5"})
-    request.user, request.session = alice, gated.client.session
-    caller = Bearer("a" * 43, is_new=False)
-    decision = watch(request, StepUpPolicy(ACTION).resolved(), {"amount": 7}, caller)
+CALLER = Bearer("a" * 43, is_new=False)
+
+
+@pytest.fixture
+def asked(rf, gated, alice):
+    """`asked(policy, bind, …)` is the decision about a form that Alice sends, or another *user* by another *method*."""
+
+    def decide(policy, *arguments, user=alice, method="post", decide=require, **options):
+        request = getattr(rf, method)("/gated/", {"amount": "5"})
+        request.user, request.session = user, gated.client.session
+        return decide(request, policy.resolved(), *arguments, **options)
+
+    return decide
+
+
+@pytest.mark.parametrize("decide", [watch, require])
+def test_watching_binds_what_its_caller_says_and_names_the_caller(asked, gated, authsignal, decide):
+    decision = asked(StepUpPolicy(ACTION, mode="report_only"), {"amount": 7}, CALLER, decide=decide)
     assert (decision.allowed, decision.action_code, decision.reason) == (True, ACTION, "report_only")
     row = gated.row
     assert authsignal.requests[0].payload["custom"] == {"amount": 7}
-    assert (row.route, row.method, row.channel in caller.channels) == ("/gated/", "POST", True)
+    assert (row.route, row.method, row.channel in CALLER.channels) == ("/gated/", "POST", True)
+
+
+@pytest.mark.parametrize("decide", [watch, require])
+def test_watched_login_is_of_no_single_request(asked, gated, decide):
+    asked(StepUpPolicy(ACTION, mode="report_only"), of_login=True, decide=decide)
+    assert (gated.row.route, gated.row.method) == ("(sign-in)", "")
+
+
+# What is decided without a row
+
+
+def told(decision):
+    return decision.outcome, decision.action_code, decision.reason, decision.retry_after
+
+
+def test_nobody_is_sent_to_log_in_and_a_caller_is_told_as_one(asked):
+    decision = asked(StepUpPolicy(ACTION), None, CALLER, user=AnonymousUser())
+    assert (*told(decision), decision.bearer) == (Outcome.LOGIN, ACTION, "", None, CALLER)
+
+
+def test_inactive_user_is_stopped_and_not_sent_to_log_in(asked, alice):  # T22 T34
+    alice.is_active = False
+    decision = asked(StepUpPolicy(ACTION), None, CALLER)
+    assert (*told(decision), decision.bearer) == (Outcome.BLOCKED, ACTION, "", None, CALLER)
+
+
+@pytest.mark.parametrize("method", ["head", "options"])
+def test_method_that_the_gate_answers_itself_is_never_asked_about(asked, authsignal, method):  # T32
+    assert told(asked(StepUpPolicy(ACTION), method=method)) == (Outcome.INVALID, ACTION, "", None)
+    assert authsignal.requests == []
+
+
+def test_value_that_cannot_be_read_is_invalid(asked):
+    assert told(asked(StepUpPolicy(ACTION, bind=["payee"]))) == (Outcome.INVALID, ACTION, "", None)
+
+
+def test_window_is_a_reason_of_its_own(asked, gated):
+    gated(max_age=60)
+    gated.get()
+    assert told(asked(StepUpPolicy(ACTION, max_age=60))) == (Outcome.ALLOWED, ACTION, "window", None)
+
+
+def test_database_that_fails_is_told_as_the_reason(asked):  # F20
+    with broken_database("SELECT", "authsignal"):
+        decision = asked(StepUpPolicy(ACTION))
+    assert told(decision) == (Outcome.UNAVAILABLE, ACTION, "database", 10)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"auth_hash": "v1:other"}, "changed"), ({"expires_at": timezone.now() - timedelta(hours=1)}, "expired")],
+    ids=["changed", "expired"],
+)
+def test_row_that_fits_no_more_ends_with_its_reason(gated, authsignal, change, reason):
+    authsignal.challenge(ACTION)
+    gated()
+    gated.post()
+    row = gated.row
+    ROWS.update(**change)
+    assert outcome(gated.post()) == "challenge"
+    row.refresh_from_db()
+    assert (row.status, row.reason) == (Status.VOID, reason)
 
 
 # Windows
