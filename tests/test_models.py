@@ -10,9 +10,11 @@ import pytest
 import time_machine
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
+from django.utils.connection import ConnectionDoesNotExist
 
 from django_authsignal.claims import Claim
 from django_authsignal.models import ActionEvent, DailyFigure, Status, TrackedAction, WebhookEvent
+from django_authsignal.querysets import committed
 from django_authsignal.statuses import LIVE, UNFINISHED, Word
 
 from .gated import broken_database
@@ -59,6 +61,14 @@ def test_row_begins_committed_with_a_fresh_key(claim):
     assert one.idempotency_key.version == 4
     assert one.idempotency_key != other.idempotency_key
     assert (one.status, one.binding, one.channel, one.auth_hash) == (Status.CREATED, "bound", "channel", "hash")
+
+
+def test_row_begins_where_the_router_says_with_all_that_was_claimed(claim, settings):
+    settings.DATABASE_ROUTERS = [ReadsElsewhere()]
+    row = begin(replace(claim, ip_address="192.0.2.1", return_path="/pay/"))
+    settings.DATABASE_ROUTERS = []
+    known = stored(row)
+    assert (known.ip_address, known.return_path, known.tenant) == ("192.0.2.1", "/pay/", "t")
 
 
 @pytest.mark.parametrize("status", Status)
@@ -330,6 +340,14 @@ def test_key_is_unique_for_user_and_action(claim):
     row.pk = None
     with pytest.raises(IntegrityError), transaction.atomic():
         row.save(force_insert=True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_committed_is_its_own_transaction_on_its_own_database():  # T8
+    with transaction.atomic(), pytest.raises(RuntimeError, match="outside any transaction"), committed("default"):
+        pass
+    with pytest.raises(ConnectionDoesNotExist), committed("nowhere"):
+        pass
 
 
 @pytest.mark.django_db(transaction=True)

@@ -230,6 +230,58 @@ def test_passed_login_keeps_what_the_session_knew_and_gets_a_new_key(request_, s
     assert request_.session.session_key != key
 
 
+# Signing in again
+
+
+SOON = sessions.SIGNING_IN_AGAIN
+
+
+def sign_in_again(request, user):
+    """Django's login() makes a new CSRF token, and tells the session."""
+    request.META["CSRF_COOKIE"] = "new"
+    sessions.record_login(request, user)
+    return request.META["CSRF_COOKIE"]
+
+
+@pytest.fixture
+def signed_out(rf, alice):
+    """Alice's request, whose CSRF token was "old", once she was told to sign in again."""
+    with time_machine.travel(1_000_000, tick=False):
+        request = visit(rf, alice)
+        request.META["CSRF_COOKIE"] = "old"
+        sessions.sign_out_for_now(request)
+    assert not request.user.is_authenticated
+    return request
+
+
+@pytest.mark.parametrize(
+    ("seconds", "token"), [(0, "old"), (SOON, "old"), (SOON + 1, "new"), (-120, "old"), (-121, "new")]
+)
+def test_form_in_another_tab_can_be_sent_after_signing_in_again_soon(signed_out, alice, seconds, token):  # T28
+    with time_machine.travel(1_000_000 + seconds, tick=False):
+        assert sign_in_again(signed_out, alice) == token
+
+
+def test_other_user_gets_a_token_of_their_own(signed_out, bob):  # T28
+    with time_machine.travel(1_000_000, tick=False):
+        assert sign_in_again(signed_out, bob) == "new"
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_token_that_was_planted_is_not_taken(signed_out, alice, place):  # T20 T28
+    facts = signed_out.session[SESSION_KEY]["csrf"]
+    facts[place] = ["evil", facts[1] + 1, "v1:evil"][place]
+    with time_machine.travel(1_000_000, tick=False):
+        assert sign_in_again(signed_out, alice) == "new"
+
+
+def test_session_without_a_token_gets_one(rf, alice):
+    request = visit(rf, alice)
+    sessions.sign_out_for_now(request)
+    assert sign_in_again(request, alice) == "new"
+    assert sign_in_again(visit(rf, alice), alice) == "new"
+
+
 # Windows
 
 
