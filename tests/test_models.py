@@ -466,8 +466,8 @@ AT = datetime(2026, 1, 5, 12, tzinfo=UTC)
 ASKED = {"status": Status.PENDING, "remote_state": "CHALLENGE_REQUIRED"}
 PASSED = {"status": Status.APPROVED, "remote_state": "CHALLENGE_SUCCEEDED", "approved_at": AT}
 GONE = {**PASSED, "status": Status.VOID}
-GRANTED = {"status": Status.SPENT, "remote_state": "ALLOW", "spent_at": AT}
-TAKEN_BACK = {"status": Status.SPENT, "remote_state": "BLOCK", "spent_at": AT}
+GRANTED = {**PASSED, "status": Status.SPENT, "spent_at": AT}
+TAKEN_BACK = {**GRANTED, "remote_state": "BLOCK"}
 
 
 @pytest.mark.parametrize(
