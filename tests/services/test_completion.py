@@ -55,6 +55,12 @@ def test_passed_challenge_is_kept_with_its_method_and_times(gated, back):
     assert (row.verification_method, row.expires_at) == ("SMS", row.approved_at + timedelta(seconds=300))
 
 
+def test_service_is_asked_about_this_token_of_this_user_and_action_only(back, authsignal, alice, challenged):  # T2
+    back()
+    token = challenged.step_up.url.partition("token=")[2]
+    assert authsignal.requests[-1].payload == {"token": token, "userId": str(alice.pk), "action": ACTION}
+
+
 def test_return_writes_no_session(gated, challenged):
     before = gated.client.cookies["sessionid"].value, dict(gated.client.session)
     response = complete_step_up(gated.client, challenged)

@@ -120,6 +120,23 @@ def test_sixth_open_challenge_is_too_many_and_tells_when_to_try_again(gated, aut
     assert ROWS.count() == 5
 
 
+def test_cap_that_was_reached_while_the_service_was_asked_holds(gated, authsignal, wire):  # T49
+    authsignal.challenge(ACTION)
+    gated()
+    for amount in range(4):
+        gated.post({"amount": str(amount)})
+
+    def fill(request):
+        wire.before = lambda request: None
+        gated.post({"amount": "fifth"})
+
+    wire.before = fill
+    response = gated.post({"amount": "sixth"})
+    assert (outcome(response), *told(response)) == ("throttled", None, "", 600)
+    assert [row.reason for row in ROWS.filter(status=Status.VOID)] == ["throttled"]
+    assert ROWS.filter(status=Status.PENDING).count() == 5
+
+
 def test_twenty_first_challenge_of_an_hour_is_too_many(gated, authsignal):  # T49
     authsignal.challenge(ACTION)
     gated()
