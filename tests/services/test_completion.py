@@ -55,9 +55,11 @@ def test_passed_challenge_is_kept_with_its_method_and_times(gated, back):
     assert (row.verification_method, row.expires_at) == ("SMS", row.approved_at + timedelta(seconds=300))
 
 
-def test_service_is_asked_about_this_token_of_this_user_and_action_only(back, authsignal, alice, challenged):  # T2
-    back()
+def test_service_is_asked_about_the_returned_token_of_this_user_and_action_only(
+    gated, authsignal, alice, challenged
+):  # T2
     token = challenged.step_up.url.partition("token=")[2]
+    gated.client.get(f"/step-up/return/{gated.row.idempotency_key}/", {"token": token})
     assert authsignal.requests[-1].payload == {"token": token, "userId": str(alice.pk), "action": ACTION}
 
 
