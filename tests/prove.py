@@ -52,9 +52,9 @@ PROOFS = {
 Figures = dict[tuple[str, str], Counter[str]]
 
 
-def run(name: str, folder: str) -> float:
-    """Run a proof, its figures going to *folder*. Returns the seconds it took; exits when it fails."""
-    proof, started = PROOFS[name], time.monotonic()
+def run(name: str, folder: str) -> list[str]:
+    """Run a proof, its figures going to *folder*. Returns what failed; the next proof is not kept from running."""
+    proof, failures = PROOFS[name], []
     for database in proof.databases:
         sys.stderr.write(f"{name} on {database} …\n")
         environment = {
@@ -66,8 +66,8 @@ def run(name: str, folder: str) -> float:
         # The table alone is for standard output.
         done = subprocess.run(proof.command, env=os.environ | environment, stdout=sys.stderr, check=False)
         if done.returncode:
-            sys.exit(f"{name} failed on {database}: nothing is proved.")
-    return time.monotonic() - started
+            failures.append(f"{name} failed on {database}: nothing is proved.")
+    return failures
 
 
 def counted(folder: str) -> Figures:
@@ -108,10 +108,15 @@ def main() -> None:
     if unknown := set(wanted) - set(PROOFS):
         sys.exit(f"No proof is called {', '.join(sorted(unknown))}; there are {', '.join(PROOFS)}.")
     with tempfile.TemporaryDirectory() as folder:
-        seconds = {proof: run(proof, folder) for proof in wanted}
+        problems, seconds = [], {}
+        for proof in wanted:
+            started = time.monotonic()
+            problems += run(proof, folder)
+            seconds[proof] = time.monotonic() - started
         figures = counted(folder)
     sys.stdout.write(f"{versions()}\n\n{table(figures, seconds)}\n")
-    if problems := [problem for proof in wanted for problem in too_few(proof, figures)]:
+    problems += [problem for proof in wanted for problem in too_few(proof, figures)]
+    if problems:
         sys.exit("\n".join(["", *problems]))
 
 
