@@ -14,8 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from django_authsignal import timeline
@@ -103,7 +102,11 @@ class TrackedActionAdmin(OperationsMixin):
             return queryset, False
         found, complete = matching(queryset, term)
         if not complete:
-            note = _("More than %(count)d user names start like this. Type more of it to see the actions of all.")
+            note = ngettext(
+                "More than %(count)d user name starts like this. Type more of it to see the actions of all.",
+                "More than %(count)d user names start like this. Type more of it to see the actions of all.",
+                MOST_PEOPLE,
+            )
             self.message_user(request, note % {"count": MOST_PEOPLE}, messages.WARNING)
         return found, False
 

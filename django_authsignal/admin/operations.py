@@ -19,7 +19,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from django_authsignal import connection
@@ -44,9 +44,12 @@ MAY_REFRESH = "authsignal.refresh_trackedaction"
 MAY_LIFT = "authsignal.unblock_trackedaction"
 
 RESULTS: dict[Result, str | Promise] = {
-    Result.LIFTED: gettext_lazy(
+    Result.LIFTED: ngettext_lazy(
+        "The block is lifted into a new challenge. The user has %(minutes)d minute to send the same request again "
+        "and pass it.",
         "The block is lifted into a new challenge. The user has %(minutes)d minutes to send the same request again "
-        "and pass it."
+        "and pass it.",
+        "minutes",
     ),
     Result.NOT_BLOCKED: gettext_lazy("Only what Authsignal blocked or wants reviewed can be lifted."),
     Result.TOO_OLD: gettext_lazy("This is older than 24 hours. The user should begin anew."),
@@ -154,7 +157,7 @@ class OperationsMixin(TrackedActionModelAdmin):
 
     def _tell(self, request: HttpRequest, row: TrackedAction, result: Result) -> HttpResponse:
         level = messages.SUCCESS if result is Result.LIFTED else messages.ERROR
-        self.message_user(request, str(RESULTS[result]) % {"minutes": _minutes()}, level)
+        self.message_user(request, RESULTS[result] % {"minutes": _minutes()}, level)
         return self._back_to(row)
 
     def _back_to(self, row: TrackedAction) -> HttpResponse:

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from django.utils.formats import date_format, get_format, number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import pgettext, pgettext_lazy
 
 from django_authsignal import timeline
 from django_authsignal.admin import charts
@@ -19,15 +19,15 @@ from django_authsignal.admin.figures import Figures, Name, Period
 __all__ = ["Panel", "duration", "number", "panels", "percent"]
 
 OUTCOMES: dict[str, str | Promise] = {
-    "verified": gettext_lazy("Verified"),
-    "allowed": gettext_lazy("Allowed without a challenge"),
-    "unverified": gettext_lazy("Let through unverified"),
-    "waiting": gettext_lazy("Waiting"),
-    "abandoned": gettext_lazy("Not finished"),
-    "failed": gettext_lazy("Challenge failed"),
-    "unenrolled": gettext_lazy("No authenticator"),
-    "blocked": gettext_lazy("Blocked or under review"),
-    "unavailable": gettext_lazy("No usable answer from Authsignal"),
+    "verified": pgettext_lazy("decisions", "Verified"),
+    "allowed": pgettext_lazy("decisions", "Allowed without a challenge"),
+    "unverified": pgettext_lazy("decisions", "Let through unverified"),
+    "waiting": pgettext_lazy("decisions", "Waiting"),
+    "abandoned": pgettext_lazy("decisions", "Not finished"),
+    "failed": pgettext_lazy("decisions", "Challenge failed"),
+    "unenrolled": pgettext_lazy("decisions", "No authenticator"),
+    "blocked": pgettext_lazy("decisions", "Blocked or under review"),
+    "unavailable": pgettext_lazy("decisions", "No usable answer from Authsignal"),
 }
 """From the foot of a bar to its top: what went on, what may yet, what did not."""
 NONE = "–"
@@ -65,7 +65,7 @@ def panels(figures: Figures) -> Iterator[Panel]:
     yield _outcomes(now)
     yield _daily(
         Panel("success", _("Challenges passed"), _("Passed challenges for each hundred that began, per day.")),
-        *(now, {_("Passed"): rates}, percent),
+        *(now, {pgettext("challenges", "Passed"): rates}, percent),
         lambda dates, spoken: charts.lines(dates, rates, percent, spoken, most=1),
     )
     yield _daily(
@@ -129,9 +129,13 @@ def _daily(
         written = [NONE if value is None else write(value) for value in values]
         rows.append([_day(day), *written])
         told = zip(columns, values, written, strict=True)
-        spoken.append("\n".join([_day(day), *(f"{name}: {text}" for name, value, text in told if value != 0)]))
+        spoken.append("\n".join([_day(day), *(_told(name, text) for name, value, text in told if value != 0)]))
     chart = draw([_short(day) for day in period.days], spoken)
     return replace(panel, columns=[_("Day"), *columns], rows=rows[::-1], chart=chart)
+
+
+def _told(name: str, value: str) -> str:
+    return _("%(name)s: %(value)s") % {"name": name, "value": value}
 
 
 def number(value: float) -> str:

@@ -46,7 +46,7 @@ def details(row: TrackedAction) -> str:
     Of one that was only watched, also what would have happened: a roll-out is judged by it.
     """
     if row.reason == "report_only":
-        return f"{timeline.reason_of(row)}: {timeline.answer_of(row)}"
+        return _("%(reason)s: %(answer)s") % {"reason": timeline.reason_of(row), "answer": timeline.answer_of(row)}
     method = timeline.plain(row.verification_method)
     return timeline.reason_of(row) or (method and _("verified with %(method)s") % {"method": method})
 

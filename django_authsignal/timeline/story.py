@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext
 
 from django_authsignal.client import State
 from django_authsignal.models import ActionEvent, TrackedAction
@@ -63,7 +63,7 @@ def has_run_out(row: TrackedAction) -> bool:
 
 def status_of(row: TrackedAction) -> str:
     """The status as a reader understands it: what waits in vain has expired."""
-    return _("expired") if has_run_out(row) else str(Status(row.status).label)
+    return pgettext("status of an action", "expired") if has_run_out(row) else str(Status(row.status).label)
 
 
 def tone_of(row: TrackedAction) -> str:
@@ -184,4 +184,4 @@ def _noted(event: ActionEvent) -> Entry:
 
 
 def _sentence(text: str) -> str:
-    return capfirst(text if text.endswith((".", "!", "?")) else f"{text}.")
+    return capfirst(text if text.endswith((".", "!", "?", "。")) else _("%(sentence)s.") % {"sentence": text})
