@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import Enum
 
 from django.db import models
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from django_authsignal.client import State
 
@@ -19,12 +19,12 @@ SKEW = timedelta(seconds=120)
 class Status(models.TextChoices):
     """Where an action stands, in our own words."""
 
-    CREATED = "created", _("created")
-    PENDING = "pending", _("challenge pending")
-    APPROVED = "approved", _("approved")
-    SPENT = "spent", _("spent")
-    REFUSED = "refused", _("refused")
-    VOID = "void", _("void")
+    CREATED = "created", pgettext_lazy("status of an action", "created")
+    PENDING = "pending", pgettext_lazy("status of an action", "challenge pending")
+    APPROVED = "approved", pgettext_lazy("status of an action", "approved")
+    SPENT = "spent", pgettext_lazy("status of an action", "spent")
+    REFUSED = "refused", pgettext_lazy("status of an action", "refused")
+    VOID = "void", pgettext_lazy("status of an action", "void")
 
 
 LIVE = (Status.PENDING, Status.APPROVED)

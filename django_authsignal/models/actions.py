@@ -21,6 +21,7 @@ from django.db import IntegrityError, models, router
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from django_authsignal.claims import Claim
 from django_authsignal.querysets import TrackedActionQuerySet, committed
@@ -220,7 +221,7 @@ class ActionEvent(models.Model):
     class Kind(models.TextChoices):
         """What was noted."""
 
-        REFUSED = "refused", _("refused")
+        REFUSED = "refused", pgettext_lazy("what happened", "refused")
         MISMATCH = "mismatch", _("a different request named this action")
         NOT_VERIFIED = "not_verified", _("came back without passing the challenge")
         BYPASSED = "bypassed", _("went on without an approval")
@@ -236,7 +237,7 @@ class ActionEvent(models.Model):
     action = models.ForeignKey(TrackedAction, models.CASCADE, related_name="events", verbose_name=_("tracked action"))
     kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices)
     detail = models.CharField(_("detail"), max_length=255, blank=True)
-    at = models.DateTimeField(_("at"))
+    at = models.DateTimeField(pgettext_lazy("time", "at"))
 
     class Meta:
         verbose_name = _("action event")
