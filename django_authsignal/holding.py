@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from django_authsignal.binding import KEY_FIELD, NOT_CONTENT, is_form
 from django_authsignal.values import may_have_lost_bytes, texts_of
@@ -70,9 +71,10 @@ def hold(request: HttpRequest, key: str, ask_again: Collection[str]) -> HeldForm
 
 
 def label_of(name: str) -> str:
-    """A field's name as a person reads it: 'payeeName' and 'payee_name' become 'Payee name'."""
+    """A field's name as a person reads it: 'payeeName' and 'payee_name' become 'Payee name', or what that is in the
+    project's own catalogues."""
     words = " ".join(re.split(r"[_\-.\s]+|(?<=[a-z])(?=[A-Z])", name)).strip()
-    return words[:1].upper() + words[1:].lower() if words else name
+    return gettext(words[:1].upper() + words[1:].lower() if words else name)
 
 
 def _asked(name: str, value: str) -> AskedField:
