@@ -22,6 +22,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
 
+from .sealed import SealedBytes
+
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
@@ -83,6 +85,8 @@ def _response(sock: socket.socket, *args: Any, **options: Any) -> HTTPResponse:
 
 class _Connection(HTTPConnection):
     response_class = staticmethod(_response)  # type: ignore[assignment]
+    _held: list[bytes] | None = None
+    """The parts of a request that is being composed."""
 
     def _new_conn(self) -> socket.socket:
         # As urllib3 does it, but a host with many silent addresses may use up the call and no more.
@@ -97,7 +101,20 @@ class _Connection(HTTPConnection):
             raise NewConnectionError(self, f"no connection: {error.strerror}") from error
         return sock
 
+    def request(self, *arguments: Any, **options: Any) -> None:
+        # Head and body leave as one: each piece would cost a call of the system, a packet and, with TLS, a record.
+        self._held = []
+        try:
+            super().request(*arguments, **options)
+            whole = SealedBytes(b"".join(self._held))
+        finally:
+            self._held = None
+        self.send(whole)
+
     def send(self, data: Any) -> None:
+        if self._held is not None:
+            self._held.append(data)
+            return
         if self.sock is not None:
             self.sock.settimeout(_within(self.timeout or 0.0))
         super().send(data)
@@ -125,6 +142,15 @@ class _TLSPool(HTTPSConnectionPool):
     ConnectionCls = _TLSConnection
 
 
+class _Response(Response):
+    """Of what requests makes of an answer, that which is read here: no jar for cookies, no copies."""
+
+    def __init__(self, request: PreparedRequest, raw: Any) -> None:
+        self._content_consumed = False
+        self.status_code, self.headers, self.raw = raw.status, raw.headers, raw
+        self.url, self.request = str(request.url), request
+
+
 class DeadlineAdapter(HTTPAdapter):
     """The requests adapter for one API URL in one process: its pool keeps a connection for each thread that calls
     at once. What requests would do for every call again, and what nobody here reads, is left out."""
@@ -141,8 +167,8 @@ class DeadlineAdapter(HTTPAdapter):
         self._pool = self._pool or super().get_connection_with_tls_context(*args, **options)
         return self._pool
 
+    def request_url(self, request: PreparedRequest, *_: Any) -> str:
+        return request.path_url  # there is no proxy to name the whole URL to
+
     def build_response(self, req: PreparedRequest, resp: Any) -> Response:
-        response = Response()
-        response.status_code, response.headers, response.raw = resp.status, resp.headers, resp
-        response.url, response.request = str(req.url), req
-        return response
+        return _Response(req, resp)

@@ -1,8 +1,10 @@
 """What connections do below the transport: addresses, TLS, and ids as they arrive."""
 
+import json
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -132,6 +134,27 @@ def test_tls_answers(serve, client_of, certificate):
     client = client_of(server, adapter=Trusting(certificate[1]))
     assert [client.track_action("u", "pay").state for _ in range(3)] == ["ALLOW"] * 3
     assert server.connections == 1
+
+
+def test_request_leaves_in_one_piece(client_of, certificate):
+    """Whoever reads from TLS gets one record at a time, however many have come."""
+    records = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer():
+            connection, _ = listener.accept()
+            with certificate[0].wrap_socket(connection, server_side=True) as tls:
+                records.append(tls.recv(65_536))
+                tls.sendall(http(ALLOW))
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        client = client_of(f"https://127.0.0.1:{listener.getsockname()[1]}", adapter=Trusting(certificate[1]))
+        client.track_action("u", "pay", {"custom": {"amount": 1}})
+        thread.join()
+    head, _, body = records[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /v1/users/u/actions/pay HTTP/1.1\r\n")
+    assert json.loads(body)["custom"] == {"amount": 1}
 
 
 def test_drip_over_tls_ends_with_the_budget(serve, client_of, certificate):
