@@ -90,11 +90,11 @@ def _is_plain_url(url: str) -> bool:
 
 
 class AppSettings:
-    """Read-only view of the project's settings. Each property names its unit and default."""
+    """Read-only view of the project's settings. What a property says here is its line in the reference."""
 
     @property
     def SECRET(self) -> str:
-        """The server API secret key of the Authsignal tenant. Required."""
+        """The server API secret key of the Authsignal tenant."""
         value = _sealed("SECRET", "")
         if not _is_secret(value):
             raise _wrong(
@@ -104,7 +104,7 @@ class AppSettings:
 
     @property
     def SECRET_FALLBACKS(self) -> tuple[str, ...]:
-        """Further secrets that sign webhooks while the tenant's key is being rotated. Default ()."""
+        """Further secrets that sign webhooks while the tenant's key is being rotated."""
         value = _sealed("SECRET_FALLBACKS", ())
         if not isinstance(value, tuple) or not all(map(_is_secret, value)):
             raise _wrong("SECRET_FALLBACKS", "must be a list of API secret keys, none of them empty.")
@@ -112,7 +112,7 @@ class AppSettings:
 
     @property
     def API_URL(self) -> str:
-        """Base URL of the Server API; ``AUTHSIGNAL_REGION`` (us, au, eu or ca; default us) names a well-known one."""
+        """Base URL of the Server API; ``AUTHSIGNAL_REGION`` names a known one: "us" (default), "au", "eu" or "ca"."""
         url = _text("API_URL") or REGIONS[_choice("REGION", "us", tuple(REGIONS))]
         if not _is_plain_url(url):
             raise _wrong("API_URL", "must be an https URL without user, query or fragment.")
@@ -120,7 +120,7 @@ class AppSettings:
 
     @property
     def SITE_URL(self) -> str:
-        """Our own origin, such as ``https://bank.example``: where the hosted page sends people back. '' when unset."""
+        """Our own origin, such as ``https://bank.example``: where people come back to. Required where DEBUG is off."""
         url = _text("SITE_URL").rstrip("/")
         if url and (not _is_plain_url(url) or urlsplit(url).path):
             raise _wrong("SITE_URL", "must be an origin such as 'https://bank.example', without a path.")
@@ -128,17 +128,17 @@ class AppSettings:
 
     @property
     def TENANT_ID(self) -> str:
-        """The tenant's id, stored on every row. Default ''."""
+        """The tenant's id, stored on every row; webhooks of another tenant are refused."""
         return _text("TENANT_ID")
 
     @property
     def MODE(self) -> str:
-        """'enforce' (default) or 'report_only': track and record everything, stop nothing."""
+        """'enforce', or 'report_only': track and record everything, stop nothing."""
         return _choice("MODE", "enforce", ("enforce", "report_only"))
 
     @property
     def TIMEOUT(self) -> float:
-        """Wall clock of one remote call, retry included. Seconds, default 8."""
+        """Wall clock of one remote call, retry included: 0.5 to 20 seconds."""
         value = _get("TIMEOUT", 8.0)
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0.5 <= value <= 20:
             raise _wrong("TIMEOUT", "must be a number of seconds from 0.5 to 20.")
@@ -146,7 +146,7 @@ class AppSettings:
 
     @property
     def ACTIONS(self) -> Mapping[str, Mapping[str, Any]]:
-        """Policy arguments per action code that override what a view says. Default {}."""
+        """Policy arguments per action code that override what a view says."""
         value = _get("ACTIONS", {})
         if not isinstance(value, Mapping) or not all(isinstance(entry, Mapping) for entry in value.values()):
             raise _wrong("ACTIONS", "must map action codes to mappings of policy arguments.")
@@ -154,7 +154,7 @@ class AppSettings:
 
     @property
     def PROTECT(self) -> Mapping[str, Mapping[str, Any]]:
-        """Policies (with their ``action``) per pattern of view names, such as ``admin:*``. Default {}."""
+        """Policies (with their ``action``) per pattern of view names, such as ``admin:*``."""
         value = _get("PROTECT", {})
         if not isinstance(value, Mapping) or not all(isinstance(entry, Mapping) for entry in value.values()):
             raise _wrong("PROTECT", "must map patterns of view names to mappings of policy arguments.")
@@ -162,52 +162,52 @@ class AppSettings:
 
     @property
     def SIGN_IN_ACTION(self) -> str:
-        """Action code that every login must pass before the session may do anything else. Default '': none."""
+        """Action code that every login must pass before the session may do anything else; '': none."""
         return _text("SIGN_IN_ACTION")
 
     @property
     def UNENROLLED(self) -> str:
-        """What an ALLOW means for a user without any authenticator: 'enrol' (default), 'deny' or 'allow'."""
+        """What an ALLOW means for a user without any authenticator: 'enrol', 'deny' or 'allow'."""
         return _choice("UNENROLLED", "enrol", ("enrol", "deny", "allow"))
 
     @property
     def APPROVAL_TTL(self) -> timedelta:
-        """How long an approval may wait to be spent. Seconds in settings, default 300, at most 900."""
+        """How long an approval may wait to be spent."""
         return timedelta(seconds=_integer("APPROVAL_TTL", 300, 10, 900))
 
     @property
     def CHALLENGE_TTL(self) -> timedelta:
-        """How long a challenge may wait to be passed. Seconds in settings, default 600 (the life of the token)."""
+        """How long a challenge may wait to be passed; the service's token lives 600 seconds."""
         return timedelta(seconds=_integer("CHALLENGE_TTL", 600, 30, 900))
 
     @property
     def WEBHOOK_TOLERANCE(self) -> int:
-        """How far the time in a webhook's signature may be from ours, either way. Seconds, default 300."""
+        """How many seconds the time in a webhook's signature may be from ours, either way."""
         return _integer("WEBHOOK_TOLERANCE", 300, 1, 3600)
 
     @property
     def RETENTION_DAYS(self) -> int:
-        """How long ``authsignal_prune`` keeps history. Days, default 365."""
+        """How many days ``authsignal_prune`` keeps history."""
         return _integer("RETENTION_DAYS", 365, 1, 3650)
 
     @property
     def TRUSTED_PROXY_COUNT(self) -> int:
-        """How many proxies of yours append to X-Forwarded-For. Default 0: the peer's own address is used."""
+        """How many proxies of yours append to X-Forwarded-For. With 0 the peer's own address is used."""
         return _integer("TRUSTED_PROXY_COUNT", 0, 0, 10)
 
     @property
     def USER_ID(self) -> Callable[..., Any] | None:
-        """Function from a user to the id that Authsignal knows it by. Default: ``str(user.pk)``."""
+        """Function from a user to the id that Authsignal knows it by; without one ``str(user.pk)``."""
         return _function("USER_ID")
 
     @property
     def ATTRIBUTES(self) -> Callable[..., Any] | None:
-        """Function from a request to further track attributes (verified email, phoneNumber, custom). Default none."""
+        """Function from a request to further track attributes (verified email, phoneNumber, custom)."""
         return _function("ATTRIBUTES")
 
     @property
     def ALLOWED_CHALLENGE_HOSTS(self) -> tuple[str, ...]:
-        """Hosts beside authsignal.com whose hosted pages people may be sent to: your custom domain. Default ()."""
+        """Hosts beside authsignal.com whose hosted pages people may be sent to: your custom domain."""
         value = _get("ALLOWED_CHALLENGE_HOSTS", ())
         if not isinstance(value, list | tuple | set) or not all(isinstance(host, str) and host for host in value):
             raise _wrong("ALLOWED_CHALLENGE_HOSTS", "must be a list of host names.")
@@ -215,12 +215,12 @@ class AppSettings:
 
     @property
     def ALLOW_SANDBOX(self) -> bool:
-        """Permit the sandbox outside DEBUG, as test runs need. Default False; never set it in production."""
+        """Permit the sandbox outside DEBUG, as test runs need; never set it in production."""
         return _get("ALLOW_SANDBOX", False) is True
 
     @property
     def ADAPTER(self) -> Any:
-        """A ``requests`` transport adapter (or its dotted path) that carries the calls. Default: our own pool."""
+        """A ``requests`` transport adapter (or its dotted path) that carries the calls; without one, our own pool."""
         value = _get("ADAPTER", None)
         return import_string(value) if isinstance(value, str) else value
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import django
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+DOCS = Path(__file__).parent
+sys.path[:0] = [str(DOCS.parent), str(DOCS / "_ext")]
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example_project.settings")
 django.setup()
 
@@ -19,13 +20,15 @@ project = "django-authsignal"
 author = copyright = "The django-authsignal team"
 release = version = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx_copybutton", "authsignal_reference"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
+smartquotes = False  # quotes and dashes are mostly code
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_mock_imports = ["ninja", "pytest"]  # of what only some of the readers have, names are enough
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True
 
@@ -35,7 +38,13 @@ html_title = f"django-authsignal {release}"
 
 def literal_paths(app, docname, source):
     """What lies outside the documentation is a link in the repository, and a path here."""
-    source[0] = re.sub(r"\[[^\]]*\]\((?:\.\./)+([^)]+)\)", r"`\1`", source[0])
+    folder = (DOCS / docname).parent
+
+    def literal(link):
+        path = Path(os.path.normpath(folder / link[1]))
+        return link[0] if path.is_relative_to(DOCS) else f"`{path.relative_to(DOCS.parent)}`"
+
+    source[0] = re.sub(r"\[[^\]]*\]\((\.\./[^)]+)\)", literal, source[0])
 
 
 def setup(app):

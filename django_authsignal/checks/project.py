@@ -46,7 +46,7 @@ def check_project(**kwargs: Any) -> Messages:
 
 
 def check_areas(**kwargs: Any) -> Messages:
-    """E014 middleware, E015 a DRF view by pattern, E016 what the settings say of areas and logins."""
+    """E010 cookie sessions, E014 middleware, E015 a REST framework view by pattern, E016 areas and logins."""
     found: Messages = []
     if problem := problem_of(protection.protected_patterns):
         return [error(16, problem, "Correct AUTHSIGNAL_PROTECT.")]

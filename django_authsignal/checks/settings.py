@@ -73,7 +73,7 @@ def in_test_run() -> bool:
 
 
 def check_site_url(**kwargs: Any) -> Messages:
-    """E004: where people come back to must be ours by configuration, not by the Host header (T26)."""
+    """E004 our own origin. Where people come back to is ours by configuration, not by the Host header (T26)."""
     hint = "Set AUTHSIGNAL_SITE_URL = 'https://your.site'."
     if problem := problem_of(lambda: app_settings.SITE_URL):
         return [error(4, problem, hint)]
@@ -88,7 +88,7 @@ def check_site_url(**kwargs: Any) -> Messages:
 
 
 def check_settings(**kwargs: Any) -> Messages:
-    """E005 central overrides, E006 other values, E007 time zones."""
+    """E005 arguments of actions, E006 other values, E007 time zones."""
     found: Messages = []
     for code, problem in broken_overrides():
         found.append(error(5, problem, f"Correct AUTHSIGNAL_ACTIONS[{code!r}]."))
@@ -121,7 +121,7 @@ def sessions_lie_in_cookies() -> bool:
 
 
 def check_deployment(**kwargs: Any) -> Messages:
-    """W005, with --deploy: a sandbox that production would accept."""
+    """W005 a sandbox that production would accept. Only with --deploy."""
     if not app_settings.ALLOW_SANDBOX:
         return []
     text = "AUTHSIGNAL_ALLOW_SANDBOX is on: a sandbox, which approves what its user types, would be accepted."

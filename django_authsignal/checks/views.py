@@ -18,7 +18,8 @@ __all__ = ["check_views"]
 
 
 def check_views(**kwargs: Any) -> Messages:
-    """E010 windows on cookie sessions, E013 CSRF, W001 and W002 policies that open, W003 a cache outside the gate."""
+    """E005 arguments of actions, E010 cookie sessions, E013 CSRF, W001 outages that open, W002 users without an
+    authenticator who pass, W003 a cache outside the gate."""
     found: Messages = []
     broken = dict(broken_overrides())
     for route, policy in _protected_routes():

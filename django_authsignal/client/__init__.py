@@ -1,4 +1,4 @@
-"""Authsignal's Server API for Python, without Django.
+"""Authsignal's Server API for Python, without Django::
 
     from django_authsignal import client
 

@@ -1,4 +1,4 @@
-"""What can go wrong with a call to Authsignal, sorted by what the caller can do about it.
+"""What can go wrong with a call to Authsignal, sorted by what the caller can do about it::
 
     AuthsignalError
      ├─ Unavailable        no usable answer: try again later

@@ -1,4 +1,4 @@
-"""Django Ninja: ask inside an operation, where its data are validated.
+"""Django Ninja: ask inside an operation, where its data are validated::
 
     api = NinjaAPI(auth=[django_auth, Tokens()])
     answer_refusals(api)

@@ -21,7 +21,7 @@ NOT_ENFORCED = ("exempt", "report_only")
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """That one request's action was allowed. Made by the gate only; let an operation demand one as an argument:
+    """That one request's action was allowed. Made by the gate only; let an operation demand one as an argument::
 
         def pay(proof: Proof, payee, amount):
             proof.must_cover("withdrawFunds", payee=payee, amount=amount)

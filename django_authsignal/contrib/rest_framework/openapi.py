@@ -21,10 +21,14 @@ REFUSAL_SCHEMA: dict[str, Any] = {
     "description": "The step-up gate stopped this request (problem details, RFC 9457).",
     "required": ["title", "status", "detail", "code", "action"],
     "properties": {
-        "title": {"type": "string"},
+        "title": {"type": "string", "description": "What happened in a few words, in the request's language."},
         "status": {"type": "integer", "description": "The HTTP status code."},
         "detail": {"type": "string", "description": "What to tell the user, in the request's language."},
-        "code": {"type": "string", "enum": [words.code for words in _TOLD]},
+        "code": {
+            "type": "string",
+            "enum": [words.code for words in _TOLD],
+            "description": "What happened, for a script.",
+        },
         "action": {"type": "string", "description": "The action code."},
         "challenge_url": {
             "type": "string",
