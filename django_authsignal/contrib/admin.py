@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from django_authsignal.contrib.operations import Needs, asking, cover, decided, only_decided, require
 from django_authsignal.holding import is_secret
@@ -28,7 +27,6 @@ __all__ = ["StepUpAdminMixin"]
 
 VIEWS = ("changelist_view", "add_view", "change_view", "delete_view")
 DELETIONS = ("log_deletions", "delete_model", "delete_queryset")
-gettext_noop("Objects")  # a label on the holding page; "Delete", "Add", "Change" and "Action" are the admin's own words
 
 
 class StepUpAdminMixin(_ModelAdmin):
