@@ -23,11 +23,13 @@ def checks_table() -> Table:
     found: dict[str, list[tuple[str, ...]]] = {}
     for number, *told in (check for path in ROOMS for check in _checks_of(path)):
         found.setdefault(number, []).append(tuple(told))
-    rows = [
-        (f"`authsignal.{number}`", {"E": "Error", "W": "Warning"}[number[0]], *map(_distinct, zip(*told, strict=True)))
-        for number, told in sorted(found.items())
-    ]
-    return Table(("Number", "Level", "About", "Message", "Hint"), rows)
+    return Table(("Number", "Message", "Hint"), [_row(number, told) for number, told in sorted(found.items())])
+
+
+def _row(number: str, told: list[tuple[str, ...]]) -> tuple[str, ...]:
+    about, messages, hints = map(_distinct, zip(*told, strict=True))
+    level = {"E": "Error", "W": "Warning"}[number[0]]
+    return f"`authsignal.{number}`", f"**{level}: {about}.** {messages}", hints
 
 
 def _checks_of(path: Path) -> Iterator[tuple[str, str, str, str]]:
@@ -88,4 +90,4 @@ class _Reader:
 
 
 def _distinct(texts: object) -> str:
-    return " · ".join(filter(None, dict.fromkeys(texts)))  # type: ignore[call-overload]
+    return " · ".join(filter(None, dict.fromkeys(texts)))

@@ -127,15 +127,15 @@ def attribute_docs(home: Any) -> dict[str, str]:
     """The text below each attribute of a module or class, as one line."""
     body = ast.parse(inspect.getsource(home)).body
     if isinstance(home, type):
-        body = body[0].body  # type: ignore[attr-defined]
+        body = body[0].body
     pairs = zip(body, body[1:], strict=False)
     return {_target(one): one_line(text) for one, after in pairs if (text := _text_of(after)) and _target(one)}
 
 
 def _setting(name: str, reads: property) -> tuple[str, ...]:
-    source = inspect.getsource(reads.fget)  # type: ignore[arg-type]
+    source = inspect.getsource(reads.fget)
     names = re.findall(r'\b_\w+\("([A-Z_]+)"', source)
-    kind = TYPES[inspect.get_annotations(reads.fget)["return"]]  # type: ignore[arg-type]
+    kind = TYPES[inspect.get_annotations(reads.fget)["return"]]
     if limits := re.search(r'_integer\("\w+", \d+, (\d+), (\d+)\)', source):
         kind += f", {limits[1]} to {limits[2]}"
     try:
@@ -158,8 +158,6 @@ def _nothing_set() -> Iterator[None]:
 def _default(value: object) -> str:
     if value is MISSING:
         return "required"
-    if value is None:
-        return "none"
     if isinstance(value, timedelta):
         value = int(value.total_seconds())
     return _code(f'"{value}"' if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else repr(value))
@@ -175,7 +173,7 @@ def _option(action: argparse.Action) -> str:
 
 def _text_of(node: ast.AST) -> str:
     is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-    return node.value.value if is_text else ""  # type: ignore[attr-defined]
+    return node.value.value if is_text else ""
 
 
 def _target(node: ast.AST) -> str:
