@@ -1,0 +1,3 @@
+from example_project.bank.models import Account, Transfer
+
+__all__ = ["Account", "Transfer"]

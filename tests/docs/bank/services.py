@@ -1,0 +1,2 @@
+def pay(*args, **kwargs):
+    """Where money would move."""
