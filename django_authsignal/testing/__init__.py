@@ -30,8 +30,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .assertions import assert_step_up_required, assert_tracked
+    from .assertions import assert_not_tracked, assert_step_up_refused, assert_step_up_required, assert_tracked
     from .cases import AuthsignalTestMixin
+    from .guard import no_network
     from .kit import Authsignal
     from .steps import acomplete_step_up, complete_step_up
 
@@ -39,9 +40,12 @@ __all__ = [
     "Authsignal",
     "AuthsignalTestMixin",
     "acomplete_step_up",
+    "assert_not_tracked",
+    "assert_step_up_refused",
     "assert_step_up_required",
     "assert_tracked",
     "complete_step_up",
+    "no_network",
 ]
 
 # pytest imports this package to find the plugin, in every project that installed it: nothing else may load then.
@@ -49,9 +53,12 @@ HOMES = {
     "Authsignal": "kit",
     "AuthsignalTestMixin": "cases",
     "acomplete_step_up": "steps",
+    "assert_not_tracked": "assertions",
+    "assert_step_up_refused": "assertions",
     "assert_step_up_required": "assertions",
     "assert_tracked": "assertions",
     "complete_step_up": "steps",
+    "no_network": "guard",
 }
 
 

@@ -17,6 +17,8 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 from django_authsignal.sandbox.server import SandboxApplication
 from django_authsignal.sandbox.store import Store
 
+from .guard import NetworkReachedError
+
 __all__ = ["ORIGIN", "SandboxAdapter"]
 
 # A name that RFC 6761 keeps on this machine, should anything ever look it up.
@@ -36,9 +38,10 @@ class SandboxAdapter(HTTPAdapter):
         """A real response of the sandbox; a refused connection while it is down."""
         url = request.url or ""
         if not url.startswith(f"{ORIGIN}/"):
-            raise AssertionError(
-                f"This test would have reached the network: {request.method} {url}. While the authsignal fixture is "
-                "active every call goes to the sandbox; was a client made with a URL of its own?"
+            raise NetworkReachedError(
+                request,
+                "While the authsignal fixture is active every call goes to the test kit. Was AUTHSIGNAL_API_URL set, "
+                "or a client made with a URL of its own?",
             )
         if self.is_down:
             raise _refused(request)

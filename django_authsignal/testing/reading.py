@@ -6,10 +6,22 @@ import json
 from typing import Any
 
 from django.conf import settings
+from django.shortcuts import resolve_url
+
+from django_authsignal.bearers import TOKEN_HEADER
+from django_authsignal.binding import KEY_HEADER
+from django_authsignal.sandbox.journal import LoggedRequest
+from django_authsignal.wording import WORDS
 
 from .adapter import ORIGIN, SandboxAdapter
 
-__all__ = ["active_adapter", "describe", "hosted_url", "json_of", "outcome_of"]
+__all__ = ["active_adapter", "describe", "hosted_url", "json_of", "outcome_of", "repeat_headers", "tracked"]
+
+OUTCOMES = {words.code: str(outcome) for outcome, words in WORDS.items()}
+ENROLLING = (
+    "This user has no authenticator and was asked to enrol. Give it one with authsignal.enrol(user), or enrol as the "
+    "user would: complete_step_up(client, client.post(reverse('authsignal:enrol')))."
+)
 
 
 def active_adapter() -> SandboxAdapter:
@@ -20,25 +32,44 @@ def active_adapter() -> SandboxAdapter:
     return adapter
 
 
+def tracked() -> list[LoggedRequest]:
+    """The track calls that were answered: ``segments`` are "users", the user's id, "actions" and the action code."""
+    return [entry for entry in active_adapter().store.journal.requests if _tracks(entry)]
+
+
+def _tracks(entry: LoggedRequest) -> bool:
+    segments = entry.segments
+    return entry.method == "POST" and entry.status == 200 and len(segments) == 4 and segments[2] == "actions"
+
+
 def hosted_url(response: Any) -> str:
     """The hosted page that *response* sends its user to. AssertionError when it sends nobody there."""
     decision = getattr(response, "step_up", None)
     for url in (getattr(decision, "url", ""), response.headers.get("Location"), json_of(response).get("challenge_url")):
         if url and url.startswith(f"{ORIGIN}/"):
             return str(url)
-    raise AssertionError(f"This response leads to no page of Authsignal: {describe(response)}.")
+    raise AssertionError(f"This response leads to no page of Authsignal: {describe(response)}")
 
 
 def outcome_of(response: Any) -> str | None:
     """What the gate decided, in lower case such as "challenge"; None for a response that it did not make."""
     decision = getattr(response, "step_up", None)
     if decision is not None:
-        return str(decision.outcome).lower()
-    code = json_of(response).get("code", "")
-    if code.startswith("step_up_"):
-        word: str = code.removeprefix("step_up_")
-        return "challenge" if word == "required" else word
-    return None
+        return str(decision.outcome)
+    if response.headers.get("Location", "").startswith(f"{ORIGIN}/"):
+        return "challenge"
+    return OUTCOMES.get(json_of(response).get("code", ""))
+
+
+def repeat_headers(response: Any, token: str) -> dict[str, str]:
+    """What a script, or a program without a session, adds to the request that *response* stopped."""
+    decision, problem = getattr(response, "step_up", None), json_of(response)
+    key = getattr(decision, "key", None) or problem.get("key")
+    if not key:
+        return {}
+    bearer = getattr(decision, "bearer", None)
+    secret = bearer.secret if bearer else problem.get("resume")
+    return {KEY_HEADER: f"{key}.{secret}", TOKEN_HEADER: token} if secret else {KEY_HEADER: str(key)}
 
 
 def json_of(response: Any) -> dict[str, Any]:
@@ -51,10 +82,29 @@ def json_of(response: Any) -> dict[str, Any]:
 
 
 def describe(response: Any) -> str:
-    """One line for a failed assertion."""
+    """What came instead, and what to do about it, for a failed assertion."""
     line = f"status {response.status_code}"
-    if location := response.headers.get("Location"):
-        line += f", Location {location.partition('?')[0]}"
-    if outcome := outcome_of(response):
-        return f"{line}, the gate decided {outcome!r}"
-    return f"{line}, not made by the gate; is the view gated, and was it reached?"
+    location = response.headers.get("Location", "").partition("?")[0]
+    if location:
+        line += f", Location {location}"
+    outcome = outcome_of(response)
+    if outcome == "login" or (location and location == resolve_url(settings.LOGIN_URL)):
+        return f"{line}. Nobody is signed in: call client.force_login(user) first."
+    if outcome is None:
+        return f"{line}, not made by the gate; is the view gated, and was it reached?{_allowed()}"
+    line += f", the gate decided {outcome!r}{_reason(response)}."
+    return f"{line} {ENROLLING}" if outcome == "enrol" else line
+
+
+def _reason(response: Any) -> str:
+    decision = getattr(response, "step_up", None)
+    said = [*getattr(decision, "details", ()), *filter(None, [getattr(decision, "reason", "")])]
+    return f" ({'; '.join(said)})" if said else ""
+
+
+def _allowed() -> str:
+    """A test that forgot to say so, or named another action code, sees its view run."""
+    codes = ", ".join(dict.fromkeys(repr(entry.segments[3]) for entry in tracked()))
+    if not codes:
+        return ""
+    return f" Asked about was {codes}; what a test has not decided, as by authsignal.challenge(…), is allowed."

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable
 from typing import Any, Literal, overload
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from django.test import AsyncClient, Client
 
 from .adapter import SandboxAdapter
-from .reading import active_adapter, hosted_url
+from .reading import active_adapter, hosted_url, repeat_headers
 
 __all__ = ["acomplete_step_up", "complete_step_up"]
 
@@ -34,11 +34,18 @@ def complete_step_up(
     *result*: "approve" passes the challenge or, on the enrol page, enrols; "wrong_code" types a wrong code once and
     then quits; "fail" fails it for good; "quit" leaves at once. *method* is the verification method to use.
     *client* is the test client that made *response*: Django's, DRF's, or an AsyncClient, whose answer is awaited.
-    The response returned is not followed. Raises AssertionError when *response* leads to no hosted page.
+
+    The response returned is not followed. Its ``step_up_headers`` are what a script or a program sends along when it
+    repeats the request that was stopped. Raises AssertionError when *response* leads to no hosted page.
     """
     back = urlsplit(_act(active_adapter(), hosted_url(response), result, method))
-    path = back._replace(scheme="", netloc="").geturl()
-    return client.get(path, secure=back.scheme == "https")
+    path, secure = back._replace(scheme="", netloc="").geturl(), back.scheme == "https"
+    headers = repeat_headers(response, token=parse_qs(back.query).get("token", [""])[0])
+    if isinstance(client, AsyncClient):
+        return _return(client, path, secure, headers)
+    page: Any = client.get(path, secure=secure)
+    page.step_up_headers = headers
+    return page
 
 
 async def acomplete_step_up(
@@ -46,6 +53,12 @@ async def acomplete_step_up(
 ) -> Any:
     """``complete_step_up`` for an AsyncClient, under the name that Django's own async twins would have."""
     return await complete_step_up(client, response, result, method)
+
+
+async def _return(client: AsyncClient, path: str, secure: bool, headers: dict[str, str]) -> Any:
+    page: Any = await client.get(path, secure=secure)
+    page.step_up_headers = headers
+    return page
 
 
 def _act(adapter: SandboxAdapter, url: str, result: Result, method: str | None) -> str:

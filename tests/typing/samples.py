@@ -1,4 +1,7 @@
-"""Read by mypy, never run: a comment `# error: CODE` says where mypy must complain first, and only there."""
+"""Read by mypy and pyright, never run: a comment `# error: CODE` says where they must complain, and only there.
+
+CODE is mypy's for its first complaint of that line.
+"""
 
 from __future__ import annotations
 

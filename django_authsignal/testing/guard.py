@@ -1,0 +1,52 @@
+"""No test reaches the network by accident: it fails, and says which call it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from django.conf import settings
+from django.test import override_settings
+
+from django_authsignal.client.connections import DeadlineAdapter
+from django_authsignal.connection import is_loopback
+
+__all__ = ["NetworkReachedError", "guard_tests", "no_network"]
+
+
+class NetworkReachedError(BaseException):
+    """Fails the test. Not an ``Exception``, so that nothing on its way to the test takes it for an outage."""
+
+    def __init__(self, request: requests.PreparedRequest, advice: str) -> None:
+        super().__init__(f"This test would have reached the network: {request.method} {request.url}\n{advice}")
+
+
+class NoNetwork(DeadlineAdapter):
+    """The client's own adapter, which connects to this machine only: a sandbox on localhost stays reachable.
+
+    It refuses where a connection is made, so that libraries which answer before that, such as ``responses``, still do.
+    """
+
+    def get_connection_with_tls_context(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> Any:
+        """A connection to this machine. Raises NetworkReachedError for any other."""
+        host = urlsplit(request.url or "").hostname or ""
+        if not is_loopback(host):
+            raise NetworkReachedError(
+                request,
+                "Let the test use the authsignal fixture, or AuthsignalTestMixin, which answer in its place. "
+                "If it is meant to reach a server, set AUTHSIGNAL_ADAPTER = None for it.",
+            )
+        return super().get_connection_with_tls_context(request, *args, **options)
+
+
+no_network = NoNetwork()
+"""What ``AUTHSIGNAL_ADAPTER = "django_authsignal.testing.no_network"`` names, in the settings of any test run."""
+
+
+def guard_tests() -> Callable[[], None]:
+    """Make it the adapter, where the project has chosen none; the call that takes it away again."""
+    guarded = override_settings(AUTHSIGNAL_ADAPTER=getattr(settings, "AUTHSIGNAL_ADAPTER", None) or no_network)
+    guarded.enable()
+    return guarded.disable
