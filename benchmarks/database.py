@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 KINDS = ("sqlite", "postgresql")
 
 
 @contextmanager
-def database(kind: str, *, durable: bool = False) -> Iterator[None]:
-    """Set Django up on an empty database of this *kind*; call it once in a process.
+def database(kind: str, *, durable: bool = False, **differing: Any) -> Iterator[None]:
+    """Set Django up on an empty database of this *kind*; call it once in a process. *differing* are settings, of JSON
+    values, in which it differs from the tests' own.
 
     SQLite is a file in WAL mode, PostgreSQL a throw-away cluster. A *durable* one commits to the disk as in production;
     otherwise that is left out, as the disks of two machines differ more than anything that is measured here.
     """
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    os.environ["BANK_TEST_SETTINGS"] = json.dumps(differing)
     if kind == "postgresql":
         os.environ["AUTHSIGNAL_TEST_DATABASE"] = "postgresql"
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
