@@ -78,10 +78,10 @@ def answers_table() -> Table:
     rows = []
     for outcome in decision.Outcome:
         words = wording.WORDS.get(outcome)
-        told = (str(words.status), f"`{words.code}`", f"“{words.title}”") if words else ("", "", "")
+        told = (str(words.status), f"`{words.code}`") if words else ("", "")
         again = "yes" if outcome in http.SENDABLE_AGAIN else ""
         rows.append((f"`{outcome.name}`", *told, again, said[outcome.name]))
-    return Table(("Outcome", "Status", "`code`", "Title", "Form is held", "When"), rows)
+    return Table(("Outcome", "Status", "`code`", "Form is held", "When"), rows)
 
 
 def problem_table() -> Table:

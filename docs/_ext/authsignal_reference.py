@@ -21,6 +21,7 @@ class AuthsignalDirective(Directive):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
+        self.state.document.settings.env.note_reread()  # whatever page it stands on, the code may have changed
         found = nodes.Element()
         self.state.nested_parse(rendered(self.arguments[0]).splitlines(), self.content_offset, found, match_titles=True)
         return found.children
