@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import requests
 from django.conf import settings
 from django.test import override_settings
+from requests.adapters import BaseAdapter
 
 from django_authsignal.client.connections import DeadlineAdapter
 from django_authsignal.connection import is_loopback
@@ -23,16 +24,28 @@ class NetworkReachedError(BaseException):
         super().__init__(f"This test would have reached the network: {request.method} {request.url}\n{advice}")
 
 
-class NoNetwork(DeadlineAdapter):
-    """The client's own adapter, which connects to this machine only: a sandbox on localhost stays reachable.
+class NoNetwork(BaseAdapter):
+    """Carries calls to this machine, such as to a sandbox on localhost, and no others.
 
-    It refuses where a connection is made, so that libraries which answer before that, such as ``responses``, still do.
+    It keeps no connection: one adapter serves every client of a test run, whatever its URL, and after a fork.
     """
 
+    def send(self, *args: Any, **options: Any) -> requests.Response:
+        """What the client's own adapter answers. Raises NetworkReachedError for another machine."""
+        adapter = _ThisMachine()
+        try:
+            return adapter.send(*args, **options)
+        finally:
+            adapter.close()
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+class _ThisMachine(DeadlineAdapter):
+    # Here, and not in send(), so that libraries which answer in its place, such as ``responses``, still do.
     def get_connection_with_tls_context(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> Any:
-        """A connection to this machine. Raises NetworkReachedError for any other."""
-        host = urlsplit(request.url or "").hostname or ""
-        if not is_loopback(host):
+        if not is_loopback(urlsplit(request.url or "").hostname or ""):
             raise NetworkReachedError(
                 request,
                 "Let the test use the authsignal fixture, or AuthsignalTestMixin, which answer in its place. "

@@ -68,9 +68,11 @@ def test_async_client_is_guarded(site, alice):
 
 def test_sandbox_on_this_machine_stays_reachable():
     store = Store(Rules(enrol_everyone=True), secret="sandbox_test")
-    with SandboxServer(store, "127.0.0.1") as server:
-        client = APIClient("sandbox_test", api_url=f"{server.url}/v1", adapter=no_network)
-        assert client.track_action("u", "look").state == "ALLOW"
+    for host in ("127.0.0.1", "localhost"):  # one adapter, two servers
+        with SandboxServer(store, host) as server:
+            client = APIClient("sandbox_test", api_url=f"{server.url}/v1", adapter=no_network)
+            assert [client.track_action("u", "look").state for _ in range(2)] == ["ALLOW", "ALLOW"]
+    assert len(store.journal.requests) == 4
 
 
 @responses.activate
