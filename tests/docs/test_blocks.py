@@ -14,6 +14,7 @@ import tomllib
 import pytest
 from django.conf import global_settings
 from django.core.management import get_commands, load_command_class
+from django.db import connection
 from django.template import engines
 
 from django_authsignal.checks import CHECKS
@@ -24,10 +25,10 @@ from .examples import is_settings, modules_of, settings_of
 from .fences import ROOT, blocks_of, pages, prose_of
 
 BLOCKS = [block for page in pages() for block in blocks_of(page)]
-SHELL = ("", "console", "sh", "crontab")
+SHELL = ("", "console", "sh")
 TEMPLATES = ("html", "html+django", "django")
 DATA = ("json", "toml")
-UNCHECKED = ("text", "csv", "css", "http", "nginx", "diff")
+UNCHECKED = ("text", "css", "nginx", "diff")
 """Nothing here reads them."""
 COMMAND = re.compile(r"manage\.py (\w+)([^`]*)")
 SETTING = re.compile(r"AUTHSIGNAL_[A-Z][A-Z_]*[A-Z]")
@@ -125,3 +126,17 @@ def test_data_can_be_read(block):
     data = {"json": json.loads, "toml": tomllib.loads}[block.language](block.text)
     if data.keys() & {"actions", "rules", "users", "default"}:
         Rules.from_mapping(data)
+
+
+@pytest.mark.browser
+@of("js")
+def test_scripts_can_be_parsed(block, new_page):
+    new_page().evaluate("(code) => { Object.getPrototypeOf(async () => {}).constructor(code); }", block.text)
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="its SQL is PostgreSQL's own")
+@of("sql")
+def test_sql_runs(block):
+    with connection.cursor() as cursor:
+        cursor.execute(block.text)
