@@ -50,10 +50,14 @@ def set_deadline(deadline: float, read_timeout: float) -> None:
 
 def _within(limit: float) -> float:
     """*limit* seconds, or what is left of this thread's call if that is less."""
-    left = _call.deadline - monotonic()
+    left = _left()
     if left <= 0:
         raise TimeoutError("the time for the call is over")
     return min(limit, left)
+
+
+def _left() -> float:
+    return _call.deadline - monotonic()
 
 
 class _DeadlineFile(io.RawIOBase):
@@ -92,7 +96,8 @@ class _Connection(HTTPConnection):
         # As urllib3 does it, but a host with many silent addresses may use up the call and no more.
         try:
             sock = _connect(self._dns_host, self.port, self.timeout or 0.0, self.socket_options)
-            sock.settimeout(_within(self.timeout or 0.0))  # for the TLS handshake
+            # For the TLS handshake. A call that is over by now fails at its first wait, where the socket is closed.
+            sock.settimeout(max(min(self.timeout or 0.0, _left()), 0.001))
         except socket.gaierror as error:
             raise NameResolutionError(self.host, self, error) from None
         except TimeoutError:
