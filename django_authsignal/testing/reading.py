@@ -92,13 +92,15 @@ def describe(response: Any) -> str:
         return f"{line}. Nobody is signed in: call client.force_login(user) first."
     if outcome is None:
         return f"{line}, not made by the gate; is the view gated, and was it reached?{_allowed()}"
-    line += f", the gate decided {outcome!r}{_reason(response)}."
+    line += f", the gate decided {outcome!r}{_reason(getattr(response, 'step_up', None))}."
     return f"{line} {ENROLLING}" if outcome == "enrol" else line
 
 
-def _reason(response: Any) -> str:
-    decision = getattr(response, "step_up", None)
-    said = [*getattr(decision, "details", ()), *filter(None, [getattr(decision, "reason", "")])]
+def _reason(decision: Any) -> str:
+    """What a decision says beyond its outcome."""
+    if decision is None:
+        return ""
+    said = [*decision.details, *([decision.reason] if decision.reason not in str(decision.outcome) else [])]
     return f" ({'; '.join(said)})" if said else ""
 
 
