@@ -1,7 +1,8 @@
-#!/usr/bin/env python3
-"""third-party DIST FOLDER: a Django project of somebody else's, from PyPI, gets the wheel in DIST and the README's lines.
+"""A Django project of somebody else's, from PyPI, gets the wheel in DIST and the README's lines, inside FOLDER.
 
 Its own tests come out as before, and a view of it is stopped, verified and run exactly once.
+
+    python3 .ci/third_party DIST FOLDER
 """
 
 import json
@@ -19,6 +20,7 @@ PROJECT = "django-newsletter==1.2.1"
 REQUIREMENTS = ["django==5.2.*", "django-tinymce", "django-webtest", "python-card-me", "pytz", "six", "sorl-thumbnail"]
 REQUIREMENTS += ["tblib", "unicodecsv"]
 HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parents[1]
 VIEW = "NewsletterListView.as_view()"
 SECTION = r"^## Install into your project$.*?^```python$\n# settings.py\n(.*?)# urls.py\n(.*?)^```$"
 
@@ -26,7 +28,7 @@ SECTION = r"^## Install into your project$.*?^```python$\n# settings.py\n(.*?)# 
 def main(dist, folder):
     python = make_environment(folder)
     project = unpack(python, folder)
-    shutil.copy(HERE / "third_party" / "recording.py", project)
+    shutil.copy(HERE / "recording.py", project)
     before = test(python, project, "recording.Runner")
     [wheel] = dist.glob("*.whl")
     pip(python, "install", wheel)
@@ -37,7 +39,7 @@ def main(dist, folder):
     protect_view(project / "newsletter" / "urls.py")
     assert test(python, project, "recording.AllowedRunner") == before
     print(f"{PROJECT}: {dict(Counter(before.values()))}, without the package as with it and with a view protected")
-    shutil.copy(HERE / "third_party" / "test_step_up.py", project / "tests")
+    shutil.copy(HERE / "test_step_up.py", project / "tests")
     manage(python, project, "test", "tests.test_step_up")
 
 
@@ -59,7 +61,7 @@ def unpack(python, folder):
 
 def add_readme_lines(site):
     """Append them as they stand. Only the line about DEBUG is uncommented: it is off in this project."""
-    settings, urls = re.search(SECTION, (HERE.parent / "README.md").read_text(), re.MULTILINE | re.DOTALL).groups()
+    settings, urls = re.search(SECTION, (CHECKOUT / "README.md").read_text(), re.MULTILINE | re.DOTALL).groups()
     append(site / "settings.py", settings.replace("# AUTHSIGNAL_SITE_URL", "AUTHSIGNAL_SITE_URL"))
     append(site / "urls.py", urls)
 
