@@ -23,12 +23,12 @@ DOCUMENTED = {
 
 def test_its_tests_pass_under_pytest(project, environment):
     done = project(environment(), "-m", "pytest", "-q", "-p", "no:cacheprovider")
-    assert "22 passed" in done.stdout
+    assert "25 passed" in done.stdout
 
 
 def test_its_tests_pass_under_django(project, environment):
     done = project(environment(), "-W", "error", "manage.py", "test", "--settings", "club.test_settings")
-    assert "Ran 7 tests" in done.stderr
+    assert "Ran 8 tests" in done.stderr
 
 
 def test_it_imports_only_what_is_documented():

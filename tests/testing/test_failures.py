@@ -25,8 +25,8 @@ LET_THROUGH = (
     "Asked about was 'pay'; what a test has not decided, as by authsignal.challenge(…), is allowed."
 )
 NO_AUTHENTICATOR = (
-    "status 403, the gate decided 'enrol' (unenrolled). This user has no authenticator and was asked to enrol. Give it one with "
-    "authsignal.enrol(user), or enrol as the user would: "
+    "status 403, the gate decided 'enrol' (unenrolled). This user has no authenticator and was asked to enrol. "
+    "Give it one with authsignal.enrol(user), or enrol as the user would: "
     "complete_step_up(client, client.post(reverse('authsignal:enrol')))."
 )
 

@@ -67,6 +67,10 @@ def test_fixture_without_pytest_django_says_what_it_needs(run):
     assert "The authsignal fixture needs pytest-django; without it, use `with Authsignal() as authsignal:`." in printed
 
 
+def test_one_line_gives_it_to_every_test(run):
+    assert "1 passed" in run(FORGOTTEN, "--ds=settings", "-k", "forgotten", "-o", "usefixtures=authsignal")
+
+
 def test_tests_without_the_fixture_are_kept_off_the_network(run):
     printed = run(FORGOTTEN, "--ds=settings")
     assert "2 failed, 1 passed" in printed

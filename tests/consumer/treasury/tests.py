@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.test import TestCase
 
 from django_authsignal.testing import (
+    Authsignal,
     AuthsignalTestMixin,
     acomplete_step_up,
     assert_not_tracked,
@@ -69,3 +70,11 @@ class MembersTests(AuthsignalTestMixin, TestCase):
         for _ in range(2):
             self.assertContains(await self.async_client.get("/members/"), "alice")
         assert_tracked("listMembers", times=1)
+
+
+class OtherRunnerTests(TestCase):
+    def test_kit_is_a_context_manager(self) -> None:
+        self.client.force_login(User.objects.create_user("alice"))
+        with Authsignal() as authsignal:
+            authsignal.block("changeAccount")
+            assert_step_up_refused(self.client.post("/account/", {"iban": "DE02"}), "blocked")

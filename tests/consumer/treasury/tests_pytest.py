@@ -35,6 +35,16 @@ def treasurer(client: Client) -> User:
     return user
 
 
+@pytest.mark.django_db
+def test_transfer_needs_a_step_up(authsignal: Authsignal, client: Client, django_user_model: type[User]) -> None:
+    client.force_login(django_user_model.objects.create_user("alice"))
+    authsignal.challenge("withdrawFunds")
+    response = client.post("/transfer/", FORM)
+    assert_step_up_required(response, action="withdrawFunds")
+    complete_step_up(client, response)
+    assert client.post("/transfer/", FORM).status_code == 302
+
+
 def test_transfer_runs_once_after_the_challenge(authsignal: Authsignal, client: Client, treasurer: User) -> None:
     authsignal.challenge("withdrawFunds")
     response = client.post("/transfer/", FORM)
@@ -140,3 +150,8 @@ def test_code_is_sent_by_our_own_provider(authsignal: Authsignal, client: Client
 def test_forged_webhook_is_refused(authsignal: Authsignal, client: Client) -> None:
     forged = authsignal.signed_webhook("sms.created", {"code": "123456"}, secret="a guess")
     assert client.post(**forged).status_code == 400
+
+
+def test_call_without_the_kit_reaches_nobody(client: Client, treasurer: User) -> None:
+    with pytest.raises(BaseException, match="would have reached the network: POST https://api.authsignal.com"):
+        client.post("/transfer/", FORM)
