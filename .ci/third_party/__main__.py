@@ -44,7 +44,7 @@ def main(dist, folder):
 
 
 def make_environment(folder):
-    venv.create(folder / "venv", with_pip=True)
+    venv.create(folder / "venv", symlinks=True, with_pip=True)
     python = folder / "venv" / "bin" / "python"
     pip(python, "install", *REQUIREMENTS)
     return python
