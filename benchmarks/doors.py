@@ -16,6 +16,7 @@ from django_otp.plugins.otp_static.models import StaticDevice
 
 from django_authsignal.decorators import step_up_exempt, step_up_required
 
+
 def page(request: HttpRequest, *args: Any) -> HttpResponse:
     return HttpResponse("the statement")
 

@@ -23,7 +23,10 @@ from benchmarks.service import serving
 
 OTP, ALLAUTH = f"django-otp {version('django-otp')}", f"django-allauth {version('django-allauth')}"
 OF_OTP, OF_ALLAUTH = 0.03, 0.5
-BASE = ["django.contrib.sessions.middleware.SessionMiddleware", "django.contrib.auth.middleware.AuthenticationMiddleware"]
+BASE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+]
 APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from benchmarks.database import KINDS, database
+from benchmarks.findings import Finding, show
 
 LIST = "/admin/authsignal/trackedaction/"
 USERS = 100_000
@@ -59,16 +60,20 @@ def measure(options: argparse.Namespace) -> None:
     client.force_login(get_user_model().objects.create_superuser("operator"))
     people_who_are_away()
     print(f"{'page':32} {'queries':>7} {'median ms':>10} {'p95 ms':>8}")
-    slow = []
+    slowest: dict[float, str] = {}
     for name, path in pages(client):
         queries = captured(client, path)
         times = sorted(timed(client, path) for _ in range(options.requests))
         p95 = times[int(len(times) * 0.95) - 1]
-        slow += [name] if p95 > PROMISED else []
+        slowest[p95] = name
         print(f"{name:32} {len(queries):7} {statistics.median(times):10.1f} {p95:8.1f}", flush=True)
         if options.plans:
             explain(next((one["sql"] for one in queries if "LIMIT 51" in one["sql"]), queries[-1]["sql"]))
-    print(f"\nover {PROMISED:.0f} ms: {', '.join(slow) or 'none'}")
+    print()
+    p95, words = max(slowest), f"{len(slowest)} pages, the slowest's 95th percentile"
+    ours, target = f"{p95:.0f} ms ({slowest[p95]})", f"≤ {PROMISED:.0f} ms"
+    subject = f"admin, {options.rows:,} rows, {options.database}"
+    show([Finding(subject, words, ours, "", None, target, p95 <= PROMISED)])
     if options.export:
         export(client, options.export)
 

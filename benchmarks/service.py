@@ -116,7 +116,12 @@ class Answering(asyncio.Protocol):
 @cache
 def answer(state: str, origin: str) -> list[bytes]:
     """The bytes before and after the idempotency key."""
-    members = {"state": state, "idempotencyKey": SOME_KEY.decode(), "url": f"{origin}/hosted?token={'e' * 300}", **ANSWER}
+    members = {
+        "state": state,
+        "idempotencyKey": SOME_KEY.decode(),
+        "url": f"{origin}/hosted?token={'e' * 300}",
+        **ANSWER,
+    }
     content = json.dumps(members).encode()
     return (HEAD.format(len(content)).encode() + content).split(SOME_KEY)
 

@@ -21,6 +21,7 @@ from datetime import timedelta
 from typing import Any
 
 from benchmarks.database import KINDS, database
+from benchmarks.findings import Finding, show
 
 PROMISED = 0.85
 ACTION, USER, STATE = "transfer", "alice", "CHALLENGE_REQUIRED"
@@ -54,17 +55,21 @@ def measure(options: argparse.Namespace) -> None:
     for _ in range(options.rounds):
         for name, way in ways.items():
             times[name].append(way(keys, options.events))
-    report(options, times)
+    show(findings(options, times))
 
 
-def report(options: argparse.Namespace, times: dict[str, list[float]]) -> None:
+def findings(options: argparse.Namespace, times: dict[str, list[float]]) -> Iterator[Finding]:
     bare_times, *_ = times.values()
-    print(f"{options.database}, {options.rounds} rounds of {options.events} events\n")
-    print(f"{'way':32} {'events/s':>9} {'ratio':>6}")
-    for name, taken in times.items():
+    subject = f"webhooks, {options.database}{', durable' if options.durable else ''}"
+    beside = f"two bare statements: {options.events / statistics.median(bare_times):,.0f}"
+    for name, taken in list(times.items())[1:]:
         ratio = statistics.median(least / one for least, one in zip(bare_times, taken, strict=True))
-        print(f"{name:32} {options.events / statistics.median(taken):9,.0f} {ratio:6.2f}")
-    print(f"\npromised: deliver() of batches at {PROMISED}; queries of an event sent again: {queries_of_a_repeat()}")
+        rate = f"{options.events / statistics.median(taken):,.0f}"
+        if name.startswith("deliver(), batches"):
+            yield Finding.at_least(subject, f"{name}: events a second", rate, beside, ratio, PROMISED)
+        else:
+            yield Finding(subject, f"{name}: events a second", rate, beside, ratio)
+    yield Finding(subject, "queries of an event sent again", str(queries_of_a_repeat()))
 
 
 def make_rows(count: int) -> list[uuid.UUID]:
