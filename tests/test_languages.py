@@ -42,6 +42,13 @@ LANGUAGES = list(HOLDING)
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%%")
 MARKUP = re.compile(r"""<[^>]*>|[<>&"]""")
 
+TEMPLATES = sorted((PACKAGE / "templates").rglob("*.html"))
+MARKED = re.compile(r"{% (comment|blocktranslate)\b.*?{% end\1 %}|{%.*?%}|{{.*?}}|{#.*?#}", re.DOTALL)
+ATTRIBUTE = re.compile(r"""\b(?:alt|aria-label|content|placeholder|title|value)="([^"]*)\"""")
+TECHNICAL = {"width=device-width, initial-scale=1", "noindex, nofollow", "light dark"} | {
+    *("0; url=", "start", "reauthenticate")
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -98,6 +105,12 @@ def in_source(tmp_path_factory):
 
 
 # Catalogues
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+def test_template_holds_no_text_that_is_not_marked(template):
+    source = MARKED.sub("", template.read_text(encoding="utf-8"))
+    texts = [*ATTRIBUTE.findall(source), *re.split(r"<[^>]*>", source)]
+    assert [text for text in texts if re.search("[a-zA-Z]", text) and text not in TECHNICAL] == []
 
 
 def test_every_language_is_there():
