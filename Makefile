@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. Both need Python 3.11 or newer and make, nothing else.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test prove docs lint clean
+.PHONY: help demo test prove bench docs lint clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,6 +20,7 @@ help:
 	@echo "make demo   run the example bank and the sandbox (PORT=8000 SANDBOX_PORT=8001)"
 	@echo "make test   run all tests (SQLite, then PostgreSQL), then the linters"
 	@echo "make prove  run the races, crashes, faults, state machine and fuzz at full length, and print their figures"
+	@echo "make bench  measure the package beside its peers, and print one table (about ten minutes)"
 	@echo "make docs   build the documentation into docs/_build"
 	@echo "make lint   run the linters only"
 	@echo "make clean  remove the virtual environment, caches and the demo's database"
@@ -35,6 +36,9 @@ test: $(VENV)/.test
 
 prove: $(VENV)/.test
 	@$(BIN)/python -m tests.prove $(PROOFS)
+
+bench: $(VENV)/.bench
+	@$(BIN)/python -m benchmarks
 
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
@@ -59,6 +63,11 @@ $(VENV)/.demo: setup.cfg $(BIN)/python
 $(VENV)/.test: setup.cfg $(BIN)/python
 	@echo "Installing the package, its test tools and linters into $(VENV) (once, about a minute) …"
 	@$(PIP) install --editable '.[test,lint]'
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.bench: setup.cfg $(BIN)/python
+	@echo "Installing the package, its test tools and its peers into $(VENV) …"
+	@$(PIP) install --editable '.[test,bench]'
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.docs: setup.cfg $(BIN)/python
