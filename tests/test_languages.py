@@ -106,6 +106,7 @@ def in_source(tmp_path_factory):
 
 # Catalogues
 
+
 @pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
 def test_template_holds_no_text_that_is_not_marked(template):
     source = MARKED.sub("", template.read_text(encoding="utf-8"))
