@@ -38,7 +38,7 @@ class SandboxAdapter(HTTPAdapter):
         """A real response of the sandbox; a refused connection while it is down."""
         url = request.url or ""
         if not url.startswith(f"{ORIGIN}/"):
-            raise NetworkReachedError(
+            raise NetworkReachedError.by(
                 request,
                 "While the authsignal fixture is active every call goes to the test kit. Was AUTHSIGNAL_API_URL set, "
                 "or a client made with a URL of its own?",

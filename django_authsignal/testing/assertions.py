@@ -61,14 +61,14 @@ def assert_tracked(action: str, custom: Mapping[str, object] | None = None, time
         return
     expected = f"{action!r}" + (f" with {dict(wanted)!r}" if custom else "")
     count = "at least once" if times is None else f"{times} times"
-    raise AssertionError(f"Expected {expected} to be tracked {count}, found {len(fitting)}. {_listing()}")
+    raise AssertionError(f"Expected {expected} to be tracked {count}, found {len(fitting)}.\n{_listing()}")
 
 
 def assert_not_tracked(action: str | None = None) -> None:
     """Assert that *action* was not tracked; without one, that nothing was."""
     if any(action in (None, entry.segments[3]) for entry in tracked()):
         what = "nothing to be tracked" if action is None else f"{action!r} not to be tracked"
-        raise AssertionError(f"Expected {what}. {_listing()}")
+        raise AssertionError(f"Expected {what}.\n{_listing()}")
 
 
 def _listing() -> str:

@@ -20,8 +20,10 @@ __all__ = ["NetworkReachedError", "guard_tests", "no_network"]
 class NetworkReachedError(BaseException):
     """Fails the test. Not an ``Exception``, so that nothing on its way to the test takes it for an outage."""
 
-    def __init__(self, request: requests.PreparedRequest, advice: str) -> None:
-        super().__init__(f"This test would have reached the network: {request.method} {request.url}\n{advice}")
+    @classmethod
+    def by(cls, request: requests.PreparedRequest, advice: str) -> NetworkReachedError:
+        """What *request* fails its test with."""
+        return cls(f"This test would have reached the network: {request.method} {request.url}\n{advice}")
 
 
 class NoNetwork(BaseAdapter):
@@ -46,9 +48,9 @@ class _ThisMachine(DeadlineAdapter):
     # Here, and not in send(), so that libraries which answer in its place, such as ``responses``, still do.
     def get_connection_with_tls_context(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> Any:
         if not is_loopback(urlsplit(request.url or "").hostname or ""):
-            raise NetworkReachedError(
+            raise NetworkReachedError.by(
                 request,
-                "Let the test use the authsignal fixture, or AuthsignalTestMixin, which answer in its place. "
+                "Let the test use the authsignal fixture, or AuthsignalTestMixin, which answer in its place.\n"
                 "If it is meant to reach a server, set AUTHSIGNAL_ADAPTER = None for it.",
             )
         return super().get_connection_with_tls_context(request, *args, **options)

@@ -109,4 +109,4 @@ def _allowed() -> str:
     codes = ", ".join(dict.fromkeys(repr(entry.segments[3]) for entry in tracked()))
     if not codes:
         return ""
-    return f" Asked about was {codes}; what a test has not decided, as by authsignal.challenge(…), is allowed."
+    return f"\nAsked about was {codes}; what a test has not decided, as by authsignal.challenge(…), is allowed."

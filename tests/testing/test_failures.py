@@ -21,7 +21,7 @@ from tests.gated import ACTION, PATH
 from tests.gated import gated as gated
 
 LET_THROUGH = (
-    "status 200, not made by the gate; is the view gated, and was it reached? "
+    "status 200, not made by the gate; is the view gated, and was it reached?\n"
     "Asked about was 'pay'; what a test has not decided, as by authsignal.challenge(…), is allowed."
 )
 NO_AUTHENTICATOR = (
@@ -108,11 +108,11 @@ def test_unexpected_call_is_listed(gated, alice):
     gated(bind=("amount",)).post()
     assert_not_tracked("sell")
     listing = f"Tracked were:\n  'pay' for '{alice.pk}', custom {{'amount': '5'}}"
-    with says(f"Expected 'pay' not to be tracked. {listing}"):
+    with says(f"Expected 'pay' not to be tracked.\n{listing}"):
         assert_not_tracked("pay")
-    with says(f"Expected nothing to be tracked. {listing}"):
+    with says(f"Expected nothing to be tracked.\n{listing}"):
         assert_not_tracked()
-    with says(f"Expected 'sell' to be tracked at least once, found 0. {listing}"):
+    with says(f"Expected 'sell' to be tracked at least once, found 0.\n{listing}"):
         assert_tracked("sell")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 
 import pytest
@@ -93,3 +94,10 @@ def test_clients_of_their_own_do_not_get_past_the_kit(authsignal, settings):
     prepared = requests.Request("GET", "http://sandbox.localhost.example/v1").prepare()
     with pytest.raises(NetworkReachedError, match=r"GET http://sandbox\.localhost\.example/v1\nWhile the authsignal"):
         settings.AUTHSIGNAL_ADAPTER.send(prepared)
+
+
+def test_failure_comes_back_from_another_process():
+    """As `manage.py test --parallel` sends it."""
+    with pytest.raises(NetworkReachedError) as caught:
+        no_network.send(requests.Request("GET", "https://api.authsignal.com/v1/users/u").prepare())
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
