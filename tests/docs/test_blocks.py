@@ -10,9 +10,11 @@ import json
 import re
 import shlex
 import tomllib
+from pathlib import Path
 
 import pytest
 from django.conf import global_settings
+from django.contrib.staticfiles import finders
 from django.core.management import get_commands, load_command_class
 from django.db import connection
 from django.template import engines
@@ -28,7 +30,7 @@ BLOCKS = [block for page in pages() for block in blocks_of(page)]
 SHELL = ("", "console", "sh")
 TEMPLATES = ("html", "html+django", "django")
 DATA = ("json", "toml")
-UNCHECKED = ("text", "css", "nginx", "diff")
+UNCHECKED = ("text", "nginx", "diff")
 """Nothing here reads them."""
 COMMAND = re.compile(r"manage\.py (\w+)([^`]*)")
 SETTING = re.compile(r"AUTHSIGNAL_[A-Z][A-Z_]*[A-Z]")
@@ -41,29 +43,23 @@ def of(*languages):
     return pytest.mark.parametrize("block", chosen, ids=str)
 
 
-def commands_in(place, text):
-    """Each call of manage.py in *text*; of a console that shows its prompt, in the lines that are typed."""
-    lines = [(number, line) for number, line in enumerate(text.splitlines())]
-    typed = [(number, line) for number, line in lines if line.startswith("$ ")] or lines
-    return [(f"{place[0]}:{place[1] + number}", *found) for number, line in typed for found in COMMAND.findall(line)]
+def commands_of(file):
+    """Each call of manage.py on a page, in blocks and in prose, with its place."""
+    lines = [line for block in blocks_of(file) if block.language in SHELL for line in typed_lines(block)]
+    lines += [(number, " ".join(re.findall(r"`[^`]+`", line))) for number, line in prose_of(file)]
+    for number, line in lines:
+        for name, rest in COMMAND.findall(line):
+            yield f"{file.relative_to(ROOT)}:{number}", name, rest
 
 
-COMMANDS = [
-    command
-    for block in BLOCKS
-    if block.language in SHELL
-    for command in commands_in((block.path.relative_to(ROOT), block.line), block.text)
-]
-COMMANDS += [
-    command
-    for page in pages()
-    for number, line in prose_of(page)
-    for command in commands_in((page.relative_to(ROOT), number), " ".join(re.findall(r"`[^`]+`", line)))
-]
+def typed_lines(block):
+    """The lines of a console; where it shows its prompt, without the output."""
+    lines = list(enumerate(block.text.splitlines(), start=block.line))
+    return [(number, line) for number, line in lines if line.startswith("$ ")] or lines
 
 
 def test_every_language_is_known():
-    known = {"python", "js", "sql", *SHELL, *TEMPLATES, *DATA, *UNCHECKED}
+    known = {"python", "js", "css", "sql", *SHELL, *TEMPLATES, *DATA, *UNCHECKED}
     assert [f"{block} {block.language}" for block in BLOCKS if block.language not in known] == []
 
 
@@ -105,7 +101,10 @@ def test_settings_that_are_spoken_of_exist(file):
         assert named <= known, f"{file}:{number}: {named - known}"
 
 
-@pytest.mark.parametrize(("place", "name", "rest"), COMMANDS, ids=lambda part: str(part).partition(" ")[0])
+COMMANDS = [command for file in pages() for command in commands_of(file)]
+
+
+@pytest.mark.parametrize(("place", "name", "rest"), COMMANDS, ids=[f"{place}-{name}" for place, name, _ in COMMANDS])
 def test_commands_and_their_options_exist(place, name, rest):
     words = shlex.split(rest, comments=True)
     end = next((at for at, word in enumerate(words) if word[:1] in OPERATORS), len(words))
@@ -126,6 +125,12 @@ def test_data_can_be_read(block):
     data = {"json": json.loads, "toml": tomllib.loads}[block.language](block.text)
     if data.keys() & {"actions", "rules", "users", "default"}:
         Rules.from_mapping(data)
+
+
+@of("css")
+def test_properties_of_a_theme_exist(block):
+    sheet = Path(finders.find("authsignal/step-up.css")).read_text()
+    assert set(re.findall(r"--[\w-]+", block.text)) <= set(re.findall(r"^ *(--[\w-]+):", sheet, re.MULTILINE)), block
 
 
 @pytest.mark.browser
