@@ -142,7 +142,7 @@ def test_page_says_when_its_figures_were_computed(admin_client, figure, settings
     settings.TIME_ZONE = "Asia/Tokyo"
     figure(0, "outages", 0, as_of=NOON - timedelta(hours=16))
     page = admin_client.get(PAGE, headers={"accept-language": "de"}).text
-    assert "Figures as of 10. März 2026 05:00" in page
+    assert "Zahlen vom 10. März 2026 05:00" in page
 
 
 @pytest.mark.parametrize(("hours", "stale"), [(23, False), (25, True)])
@@ -245,8 +245,8 @@ def test_numbers_and_dates_are_written_as_the_reader_does(look, figure):
         figure(ago, "outcome", 1234.0, "allowed")
         figure(ago, "median_seconds", 1.5)
     page = look(headers={"accept-language": "de"})
-    assert page.headlines["Decisions"][0] == "8.638"
-    assert page.tables["medians"][1][1] == "1,5 s"
+    assert page.headlines["Entscheidungen"][0] == "8.638"
+    assert page.tables["medians"][1][1] == "1,5\N{NO-BREAK SPACE}s"
     coordinates = [value for tag, attrs in page.tags if tag == "rect" for value in (attrs["x"], attrs["height"])]
     assert coordinates
     assert not any("," in value for value in coordinates)
