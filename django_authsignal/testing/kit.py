@@ -62,9 +62,11 @@ class Authsignal:
         self.store.force(action, Outcome.CHALLENGE)
 
     def block(self, action: str) -> None:
+        """Refuse *action*, as a rule would."""
         self.store.force(action, Outcome.BLOCK)
 
     def review(self, action: str) -> None:
+        """Have somebody look at *action* first: it is refused until then."""
         self.store.force(action, Outcome.REVIEW)
 
     def answer(self, action: str, state: str) -> None:
