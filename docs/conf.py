@@ -28,6 +28,7 @@ smartquotes = False  # quotes and dashes are mostly code
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_inherit_docstrings = False
 autodoc_mock_imports = ["ninja", "pytest"]  # of what only some of the readers have, names are enough
 copybutton_prompt_text = "$ "
 copybutton_only_copy_prompt_lines = True

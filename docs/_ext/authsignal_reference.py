@@ -24,6 +24,8 @@ class AuthsignalDirective(Directive):
         self.state.document.settings.env.note_reread()  # whatever page it stands on, the code may have changed
         found = nodes.Element()
         self.state.nested_parse(rendered(self.arguments[0]).splitlines(), self.content_offset, found, match_titles=True)
+        for table in found.findall(nodes.table):
+            table["classes"].append("from-code")
         return found.children
 
 
@@ -41,7 +43,8 @@ def _public_names(module: ModuleType) -> str:
     found = {f"{module.__name__}.{name}": getattr(module, name) for name in module.__all__}
     classes = [f".. autoclass:: {name}\n   :members:\n" for name, value in found.items() if inspect.isclass(value)]
     functions = [f".. autofunction:: {name}\n" for name, value in found.items() if inspect.isfunction(value)]
-    return "\n".join(["```{eval-rst}", *classes, *functions, "```"])
+    others = [f".. autodata:: {name}\n   :no-value:\n" for name, value in found.items() if not callable(value)]
+    return "\n".join(["```{eval-rst}", *classes, *functions, *others, "```"])
 
 
 def _section(command: Command) -> str:
