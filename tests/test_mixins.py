@@ -89,3 +89,11 @@ def test_class_without_a_policy_is_refused(policy):
     page = type("Page", (StepUpRequiredMixin, FormView), policy)
     with pytest.raises(ImproperlyConfigured, match=r"Page needs step_up = StepUpPolicy\('actionCode'\)"):
         page.as_view()
+
+
+def test_class_that_names_a_view_before_the_mixin_is_refused():
+    """Python would take that view's ``as_view()``, and nothing would stand before it."""
+    with pytest.raises(ImproperlyConfigured, match="Page must name StepUpRequiredMixin before its view classes"):
+        type("Page", (FormView, StepUpRequiredMixin), {"step_up": StepUpPolicy(ACTION)})
+    with pytest.raises(ImproperlyConfigured, match="Other must name"):
+        type("Other", (FormView, Page), {})
