@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +22,8 @@ __all__ = ["environment", "get_client", "hosted_page", "refuse_stray_sandbox", "
 LIVE = "live"
 SANDBOX = "sandbox"
 SANDBOX_PREFIX = "sandbox_"
-HOSTED_SUFFIX = ".authsignal.com"
+# Letters that every reader takes for what they are: a percent sign, say, means another host to some.
+HOSTED = re.compile(r"([a-z0-9-]+\.)+authsignal\.com")
 
 
 @cache
@@ -104,8 +106,8 @@ def _is_hosted(url: str) -> bool:
         host, api = (parts.hostname or "").rstrip("."), urlsplit(app_settings.API_URL)
         if environment() == SANDBOX:
             return parts.scheme in ("http", "https") and (host, parts.port) == (api.hostname, api.port)
-        allowed = host.endswith(HOSTED_SUFFIX) or host in app_settings.ALLOWED_CHALLENGE_HOSTS
-        return parts.scheme == "https" and allowed and parts.port in (None, 443) and parts.username is None
+        allowed = HOSTED.fullmatch(host) or host in app_settings.ALLOWED_CHALLENGE_HOSTS
+        return parts.scheme == "https" and bool(allowed) and parts.port in (None, 443) and parts.username is None
     except ValueError:
         return False
 
