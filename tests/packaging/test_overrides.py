@@ -43,7 +43,7 @@ def write(tmp_path, settings):
 def html_of(guide, section):
     """The first block of HTML in this section of a page of the documentation."""
     text = (ROOT / guide).read_text().split(f"\n## {section}\n")[1]
-    return re.search(r"^```(?:html|django)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
+    return re.search(r"^```html\S*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
 
 
 @pytest.fixture
