@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in, user_logged_out
@@ -23,12 +25,9 @@ class AuthsignalConfig(AppConfig):
     def ready(self) -> None:
         """Register checks and receivers; raise ImproperlyConfigured for a sandbox outside DEBUG (T48)."""
         from django_authsignal import connection, receivers
-        from django_authsignal.checks import CHECKS, DEPLOYMENT_CHECKS
 
-        for check in CHECKS:
-            checks.register(check, "authsignal")
-        for check in DEPLOYMENT_CHECKS:
-            checks.register(check, "authsignal", deploy=True)
+        checks.register(run_checks, "authsignal")
+        checks.register(run_deployment_checks, "authsignal", deploy=True)
         user_logged_in.connect(receivers.note_login, dispatch_uid="django_authsignal.login")
         user_logged_out.connect(receivers.void_sessions_actions, dispatch_uid="django_authsignal.logout")
         # The model that is deleted sends the signal, and a proxy of the user model is one of its own.
@@ -41,3 +40,17 @@ class AuthsignalConfig(AppConfig):
                     dispatch_uid="django_authsignal.user_deletion",
                 )
         connection.refuse_stray_sandbox()
+
+
+def run_checks(**kwargs: Any) -> list[checks.CheckMessage]:
+    """All our checks. They import whatever they look into, and a server that starts runs none."""
+    from django_authsignal.checks import CHECKS
+
+    return [message for check in CHECKS for message in check(**kwargs)]
+
+
+def run_deployment_checks(**kwargs: Any) -> list[checks.CheckMessage]:
+    """Those of ``check --deploy``."""
+    from django_authsignal.checks import DEPLOYMENT_CHECKS
+
+    return [message for check in DEPLOYMENT_CHECKS for message in check(**kwargs)]

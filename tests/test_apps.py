@@ -80,3 +80,22 @@ def test_start_imports_neither_requests_nor_the_sandbox():
     )
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "example_project.settings"}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_setting_up_imports_no_more_than_models_admin_and_receivers_need():
+    """The gate comes with the first view that is behind it, the checks with the first ``manage.py check``."""
+    settings = {
+        "INSTALLED_APPS": [
+            *(f"django.contrib.{name}" for name in ("admin", "auth", "contenttypes", "messages", "sessions")),
+            "django_authsignal",
+        ],
+        "AUTHSIGNAL_SECRET": "live",
+    }
+    code = (
+        "import django, sys; from django.conf import settings;"
+        f"settings.configure(**{settings}); django.setup(); assert 'django_authsignal.admin.history' in sys.modules;"
+        "loaded = [name for name in sys.modules if name.startswith(('django_authsignal.services', 'django_authsignal."
+        "decorators', 'django_authsignal.checks', 'django_authsignal.admin.operations'))];"
+        "sys.exit(f'{loaded}' if loaded else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

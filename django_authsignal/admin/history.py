@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any, NoReturn
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -19,13 +20,17 @@ from django.views.decorators.http import require_safe
 
 from django_authsignal import timeline
 from django_authsignal.admin import showing
-from django_authsignal.admin.dashboard import dashboard
-from django_authsignal.admin.export import export
 from django_authsignal.admin.filters import ReasonFilter, RecentValuesFilter, is_comparable
-from django_authsignal.admin.operations import OperationsMixin
 from django_authsignal.admin.paging import HistoryChangeList
 from django_authsignal.admin.searching import MOST_PEOPLE, matching
 from django_authsignal.models import ActionEvent, TrackedAction
+
+if TYPE_CHECKING:
+    from django_authsignal.admin.operations import Operations
+
+    TrackedActionModelAdmin = admin.ModelAdmin[TrackedAction]
+else:
+    TrackedActionModelAdmin = admin.ModelAdmin
 
 __all__ = ["TrackedActionAdmin"]
 
@@ -36,8 +41,11 @@ LOOKUPS = {*EXACT, *(f"{column}__exact" for column in EXACT), *(f"created_at__{b
 
 
 @admin.register(TrackedAction)
-class TrackedActionAdmin(OperationsMixin):
-    """Newest first, and for each row its story. The columns that identify a browser or a request are never shown."""
+class TrackedActionAdmin(TrackedActionModelAdmin):
+    """Newest first, and for each row its story. The columns that identify a browser or a request are never shown.
+
+    This module is imported whenever Django starts; what only some of its pages need is imported by them.
+    """
 
     actions = None
     list_display = ["when", "standing", "who", "action", "details"]
@@ -70,12 +78,30 @@ class TrackedActionAdmin(OperationsMixin):
         """Pages for looking take no form of anybody's; the operators' pages are listed where they are made."""
         pages = [
             path("export/", self._page(self.export_view), name=self._url_name("export")),
-            path("dashboard/", self._page(partial(dashboard, self)), name=self._url_name("dashboard")),
+            path("dashboard/", self._page(self.dashboard_view), name=self._url_name("dashboard")),
             *super().get_urls(),
         ]
         for page in pages:
             page.callback = require_safe(page.callback)
-        return self.operation_urls() + pages
+        operations = [
+            path(f"<path:object_id>/{name}/", self._page(view), name=self._url_name(name))
+            for name, view in self._operations.views().items()
+        ]
+        return operations + pages
+
+    @cached_property
+    def _operations(self) -> Operations:
+        from django_authsignal.admin.operations import Operations
+
+        return Operations(self)
+
+    def _page(self, view: Callable[..., Any]) -> Callable[..., Any]:
+        page = self.admin_site.admin_view(view)
+        page.model_admin = self  # type: ignore[attr-defined]
+        return page
+
+    def _url_name(self, name: str) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> NoReturn:
         """History is not deleted by hand, row by row, whoever asks."""
@@ -118,7 +144,15 @@ class TrackedActionAdmin(OperationsMixin):
             rows = self.get_changelist_instance(request).queryset
         except IncorrectLookupParameters:
             return HttpResponseRedirect(f"../?{ERROR_FLAG}=1")
+        from django_authsignal.admin.export import export
+
         return export(request, rows)
+
+    def dashboard_view(self, request: HttpRequest) -> HttpResponse:
+        """Figures of the last days."""
+        from django_authsignal.admin.dashboard import dashboard
+
+        return dashboard(self, request)
 
     def get_fieldsets(self, request: HttpRequest, obj: TrackedAction | None = None) -> list[Any]:
         return []  # the page tells a story instead
@@ -141,7 +175,7 @@ class TrackedActionAdmin(OperationsMixin):
             story=timeline.story(obj, events),
             facts=showing.facts(obj),
             other_side=lifted and showing.other_side(obj, lifted.at),
-            **self.offers(request, obj, was_lifted=lifted is not None),
+            **self._operations.offers(request, obj, was_lifted=lifted is not None),
         )
         return super().render_change_form(request, context, add, change, form_url, obj)
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin.utils import quote
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
@@ -33,11 +33,9 @@ from django_authsignal.services.reports import is_ours
 from django_authsignal.services.unblocking import Result, lift, obstacle
 
 if TYPE_CHECKING:
-    TrackedActionModelAdmin = admin.ModelAdmin[TrackedAction]
-else:
-    TrackedActionModelAdmin = admin.ModelAdmin
+    from django.contrib.admin import ModelAdmin
 
-__all__ = ["OperationsMixin"]
+__all__ = ["Operations"]
 
 PRIMARY_KEY = re.compile(r"[0-9]{1,18}")
 MAY_REFRESH = "authsignal.refresh_trackedaction"
@@ -78,20 +76,20 @@ class LiftForm(forms.Form):
     )
 
 
-class OperationsMixin(TrackedActionModelAdmin):
-    """The operators' pages of a tracked action."""
+class Operations:
+    """The operators' pages of a tracked action, in its admin."""
 
-    def operation_urls(self) -> list[URLPattern]:
-        """Each is a page of its own; what changes something takes a POST."""
-        views: dict[str, Callable[..., HttpResponse]] = {
+    def __init__(self, model_admin: ModelAdmin[TrackedAction]) -> None:
+        self._admin = model_admin
+
+    def views(self) -> dict[str, Callable[..., HttpResponse]]:
+        """Each is a page of its own, by its name; what changes something takes a POST."""
+        views = {
             "refresh": require_POST(self.refresh_view),
             "lift": require_http_methods(["GET", "POST"])(self.lift_view),
         }
-        return [
-            # Outside any transaction: what is decided here must not be rolled back by what comes later.
-            path(f"<path:object_id>/{name}/", self._page(outside_transactions(view)), name=self._url_name(name))
-            for name, view in views.items()
-        ]
+        # Outside any transaction: what is decided here must not be rolled back by what comes later.
+        return {name: outside_transactions(view) for name, view in views.items()}
 
     def offers(self, request: HttpRequest, row: TrackedAction, *, was_lifted: bool) -> dict[str, bool]:
         """What the page of *row* may offer to this operator."""
@@ -104,15 +102,15 @@ class OperationsMixin(TrackedActionModelAdmin):
         """Record what Authsignal says of the action now."""
         row = self._row(request, object_id, MAY_REFRESH)
         if not is_ours(row):
-            self.message_user(request, str(RESULTS[Result.ELSEWHERE]), messages.ERROR)
+            self._admin.message_user(request, str(RESULTS[Result.ELSEWHERE]), messages.ERROR)
             return self._back_to(row)
         try:
             state = refresh(row, request.user)
         except AuthsignalError as error:
-            self.message_user(request, _problem(error), messages.ERROR)
+            self._admin.message_user(request, _problem(error), messages.ERROR)
         else:
-            self.log_change(request, row, f"Refreshed from Authsignal: {state}")
-            self.message_user(request, _("Authsignal says: %(state)s.") % {"state": state}, messages.SUCCESS)
+            self._admin.log_change(request, row, f"Refreshed from Authsignal: {state}")
+            self._admin.message_user(request, _("Authsignal says: %(state)s.") % {"state": state}, messages.SUCCESS)
         return self._back_to(row)
 
     def lift_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -127,28 +125,28 @@ class OperationsMixin(TrackedActionModelAdmin):
         done = lift(row, request.user, why, connection.site_url(request))
         # Without the reason: it is on the action, and goes when the user's data are erased.
         for touched in filter(None, (row, done.row)):
-            self.log_change(request, touched, f"Lift into a new challenge: {done.result}")
+            self._admin.log_change(request, touched, f"Lift into a new challenge: {done.result}")
         return self._tell(request, done.row if done.row and done.result is Result.LIFTED else row, done.result)
 
     def _lift_page(self, request: HttpRequest, row: TrackedAction, form: LiftForm) -> HttpResponse:
         context = {
-            **self.admin_site.each_context(request),
+            **self._admin.admin_site.each_context(request),
             "title": _("Lift the block into a new challenge"),
             "has_view_permission": True,
-            "opts": self.opts,
-            "media": self.media,
+            "opts": self._admin.opts,
+            "media": self._admin.media,
             "original": row,
             "facts": showing.facts(row),
             "form": form,
             "minutes": _minutes(),
         }
-        request.current_app = self.admin_site.name
+        request.current_app = self._admin.admin_site.name
         return TemplateResponse(request, "admin/authsignal/trackedaction/lift.html", context)
 
     def _row(self, request: HttpRequest, object_id: str, permission: str) -> TrackedAction:
         """The row as the primary has it, for an operator with *permission*."""
         rows = TrackedAction.objects.current().select_related("user")
-        if not request.user.has_perm(permission) or not self.has_view_permission(request):
+        if not request.user.has_perm(permission) or not self._admin.has_view_permission(request):
             raise PermissionDenied
         row = rows.filter(pk=object_id).first() if PRIMARY_KEY.fullmatch(object_id) else None
         if row is None:
@@ -157,20 +155,12 @@ class OperationsMixin(TrackedActionModelAdmin):
 
     def _tell(self, request: HttpRequest, row: TrackedAction, result: Result) -> HttpResponse:
         level = messages.SUCCESS if result is Result.LIFTED else messages.ERROR
-        self.message_user(request, RESULTS[result] % {"minutes": _minutes()}, level)
+        self._admin.message_user(request, RESULTS[result] % {"minutes": _minutes()}, level)
         return self._back_to(row)
 
     def _back_to(self, row: TrackedAction) -> HttpResponse:
-        name = f"{self.admin_site.name}:{self._url_name('change')}"
+        name = f"{self._admin.admin_site.name}:{self._admin.opts.app_label}_{self._admin.opts.model_name}_change"
         return HttpResponseRedirect(reverse(name, args=[quote(row.pk)]))
-
-    def _page(self, view: Callable[..., Any]) -> Callable[..., Any]:
-        page = self.admin_site.admin_view(view)
-        page.model_admin = self  # type: ignore[attr-defined]
-        return page
-
-    def _url_name(self, name: str) -> str:
-        return f"{self.opts.app_label}_{self.opts.model_name}_{name}"
 
 
 def _minutes() -> int:
