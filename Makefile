@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. Both need Python 3.11 or newer and make, nothing else.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test prove bench docs lint clean
+.PHONY: help demo test prove bench docs messages lint clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,13 +17,14 @@ COMMA := ,
 FULLY_COVERED := $(subst $(EMPTY) $(EMPTY),$(COMMA),$(addprefix */django_authsignal/,$(ROOMS)))
 
 help:
-	@echo "make demo   run the example bank and the sandbox (PORT=8000 SANDBOX_PORT=8001)"
-	@echo "make test   run all tests (SQLite, then PostgreSQL), then the linters"
-	@echo "make prove  run the races, crashes, faults, state machine and fuzz at full length, and print their figures"
-	@echo "make bench  measure the package beside its peers, and print one table (about ten minutes)"
-	@echo "make docs   build the documentation into docs/_build"
-	@echo "make lint   run the linters only"
-	@echo "make clean  remove the virtual environment, caches and the demo's database"
+	@echo "make demo      run the example bank and the sandbox (PORT=8000 SANDBOX_PORT=8001)"
+	@echo "make test      run all tests (SQLite, then PostgreSQL), then the linters"
+	@echo "make prove     run the races, crashes, faults, state machine and fuzz at full length, and print their figures"
+	@echo "make bench     measure the package beside its peers, and print one table (about ten minutes)"
+	@echo "make docs      build the documentation into docs/_build"
+	@echo "make messages  bring the catalogues up to date with the source, and compile them (needs GNU gettext)"
+	@echo "make lint      run the linters only"
+	@echo "make clean     remove the virtual environment, caches and the demo's database"
 
 demo: $(VENV)/.demo
 	@$(BIN)/python manage.py demo $(if $(PORT),--port $(PORT)) $(if $(SANDBOX_PORT),--sandbox-port $(SANDBOX_PORT))
@@ -43,6 +44,11 @@ bench: $(VENV)/.bench
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build
 	@echo "docs/_build/index.html"
+
+messages: $(VENV)/.demo
+	cd django_authsignal && "$(CURDIR)/$(BIN)/django-admin" makemessages --all --no-wrap --no-obsolete --add-location file
+	sed -i '/^"POT-Creation-Date/d' django_authsignal/locale/*/LC_MESSAGES/django.po
+	cd django_authsignal && "$(CURDIR)/$(BIN)/django-admin" compilemessages
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check
