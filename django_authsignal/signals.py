@@ -35,13 +35,13 @@ step_up_approved = Signal()
 """The user passed the challenge; the approval waits to be spent."""
 
 step_up_spent = Signal()
-"""An approval was spent: the protected request goes on now."""
+"""An approval was spent, or an ALLOW used: the protected request goes on now."""
 
 step_up_refused = Signal()
-"""A request was refused: blocked, under review, not enrolled, failed challenge."""
+"""A request was refused: blocked, under review, not enrolled, a challenge that failed, or taken back by Authsignal."""
 
 step_up_bypassed = Signal()
-"""A request went on without an approval because its policy says so (unenrolled or outage); ``reason`` says which."""
+"""A request went on without an approval because its policy says so: ``reason`` is 'unenrolled' or 'unavailable'."""
 
 enrolment_changed = Signal()
 """The authenticators of ``user`` changed, as this project enrolled one or a webhook says; the sender is the user's

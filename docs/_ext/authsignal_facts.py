@@ -20,11 +20,10 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import load_command_class
 from django.core.management.base import BaseCommand
-from django.dispatch import Signal
 from django.test import override_settings
 
 import django_authsignal
-from django_authsignal import conf, http, policy, signals, wording
+from django_authsignal import conf, http, policy, wording
 from django_authsignal.contrib.rest_framework import REFUSAL_SCHEMA
 from django_authsignal.services import decision
 
@@ -92,13 +91,6 @@ def problem_table() -> Table:
         for name, member in REFUSAL_SCHEMA["properties"].items()
     ]
     return Table(("Member", "", "Meaning"), rows)
-
-
-def signals_table() -> Table:
-    """Every signal; what each says of itself stands in ``signals``."""
-    said = attribute_docs(signals)
-    rows = [(f"`{name}`", said[name]) for name in signals.__all__ if isinstance(getattr(signals, name), Signal)]
-    return Table(("Signal", "Sent when, and with what"), rows)
 
 
 @dataclass(frozen=True)
@@ -203,5 +195,4 @@ TABLES: dict[str, Callable[[], Table]] = {
     "policy": policy_table,
     "answers": answers_table,
     "problem": problem_table,
-    "signals": signals_table,
 }

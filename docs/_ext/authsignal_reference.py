@@ -9,6 +9,7 @@ from typing import Any
 
 from authsignal_checks import checks_table
 from authsignal_facts import TABLES, Command, commands
+from authsignal_history import TABLES as OF_HISTORY
 from docutils import nodes
 from docutils.parsers.rst import Directive
 
@@ -35,7 +36,7 @@ def rendered(subject: str) -> str:
         return "\n\n".join(map(_section, commands()))
     if subject == "testing":
         return _public_names(testing)
-    return (TABLES | {"checks": checks_table})[subject]().as_markdown()
+    return (TABLES | OF_HISTORY | {"checks": checks_table})[subject]().as_markdown()
 
 
 def _public_names(module: ModuleType) -> str:

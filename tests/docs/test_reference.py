@@ -15,6 +15,7 @@ from django.dispatch import Signal
 
 import django_authsignal
 from django_authsignal import conf, policy, signals
+from django_authsignal.models import TrackedAction
 from django_authsignal.sandbox.rules import Outcome, Rules
 from django_authsignal.sandbox.server import SandboxServer
 from django_authsignal.sandbox.store import Store
@@ -56,7 +57,7 @@ def makes_checks(text):
 def reference():
     """The extension that makes the reference's tables; it needs no Sphinx."""
     sys.path.insert(0, str(DOCS / "_ext"))
-    yield import_module("authsignal_facts"), import_module("authsignal_checks")
+    yield [import_module(f"authsignal_{name}") for name in ("facts", "checks", "history")]
     sys.path.remove(str(DOCS / "_ext"))
 
 
@@ -120,9 +121,11 @@ def test_reference_has_every_check_that_is_raised(reference):
 
 def test_reference_has_every_signal(reference):
     made = {name for name, value in vars(signals).items() if isinstance(value, Signal)}
-    rows = {row[0].strip("`"): row[1] for row in reference[0].signals_table().rows}
+    rows = {row[0].strip("`"): row[1:] for row in reference[2].signals_table().rows}
     assert rows.keys() == made
-    assert all(rows.values())
+    assert all(all(row) for row in rows.values())
+    assert rows["step_up_bypassed"][0] == "`action`, `reason`"
+    assert rows["enrolment_changed"][0] == "`user`, `change`, `verification_method`, `source`"
 
 
 def test_reference_has_every_command_and_option(reference):
@@ -134,6 +137,12 @@ def test_reference_has_every_command_and_option(reference):
         assert options == set(re.findall(r"--[\w-]+", " ".join(row[0] for row in command.options.rows)))
 
 
+def test_history_hides_digests_and_leaves_nothing_else_out(reference):
+    told = {row[0].strip("`") for row in reference[2].fields_table().rows}
+    held = {field.name for field in TrackedAction._meta.fields}
+    assert held - told == {"id", "binding", "channel", "auth_hash"}
+
+
 def test_every_outcome_and_member_is_told(reference):
     assert all(row[0] and row[-1] for row in reference[0].answers_table().rows)
     assert all(row[0] and row[-1] for row in reference[0].problem_table().rows)
@@ -141,7 +150,7 @@ def test_every_outcome_and_member_is_told(reference):
 
 def test_every_table_stands_on_a_page(reference):
     asked = set(re.findall(r"^```\{authsignal\} (\w+)$", PAGES, re.MULTILINE))
-    assert asked == {*reference[0].TABLES, "checks", "commands", "testing"}
+    assert asked == {*reference[0].TABLES, *reference[2].TABLES, "checks", "commands", "testing"}
 
 
 @pytest.mark.parametrize(
