@@ -12,6 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.rig.missing import missing
+
 from .fences import ROOT, blocks_of
 
 PROJECT = Path(__file__).with_name("leaving_project.py")
@@ -28,7 +30,7 @@ def scripts_for(peer):
 @pytest.mark.parametrize(("peer", "without_any"), [("django-otp", []), ("django-allauth", ["carol"])])
 def test_known_factors_move(peer, without_any, tmp_path):
     if absent := [name for name in NEEDED[peer] if find_spec(name) is None]:
-        pytest.skip(f"{', '.join(absent)} missing: pip install django-otp-twilio 'django-allauth[mfa]'")
+        missing(f"{', '.join(absent)} missing: pip install django-otp-twilio 'django-allauth[mfa]'")
     for name, text in scripts_for(peer).items():
         (tmp_path / name).write_text(text)
     done = subprocess.run(
