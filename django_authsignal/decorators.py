@@ -83,14 +83,13 @@ def gate(
     """
     area: StepUpPolicy | None = vars(request).pop(AREA, None)
     stopped, decision = _asked(request, policy, bearer, of_login) if policy else NOT_ASKED
-    watched = policy is None or decision is None or policy.report_only
-    if area and watched and not stopped:
+    if area and not stopped and (policy is None or decision is None or policy.report_only):
         return _asked(request, area.resolved(), bearer)
     return stopped, decision
 
 
 def _asked(request: HttpRequest, policy: StepUpPolicy, bearer: Bearer | None, of_login: bool = False) -> Answer:
-    if not policy.report_only and (own := http.answer_itself(request, policy)):
+    if (own := http.answer_itself(request, policy)) and not policy.report_only:
         return own, None
     if not policy.protects(str(request.method)):
         return NOT_ASKED

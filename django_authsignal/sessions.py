@@ -206,13 +206,14 @@ def _new_nonce(request: HttpRequest) -> str:
 
 
 def _session_hashes(user: Any) -> list[str]:
-    if not hasattr(user, "get_session_auth_hash"):
+    current = getattr(user, "get_session_auth_hash", None)
+    if current is None:
         raise ImproperlyConfigured(
             f"{type(user).__name__} has no get_session_auth_hash(): derive your user model from AbstractBaseUser, "
             "so that a password change ends what was approved before it."
         )
     fallbacks = getattr(user, "get_session_auth_fallback_hash", tuple)
-    return [user.get_session_auth_hash(), *fallbacks()]
+    return [current(), *fallbacks()]
 
 
 def _sign(user: Any, nonce: str, subject: str, values: list[Any]) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpResponse
 from django.utils import translation
+from django.utils.cache import patch_cache_control
 
 from django_authsignal import http
 from django_authsignal.policy import StepUpPolicy
@@ -274,3 +275,10 @@ def test_protected_answer_is_private_and_keeps_its_own_headers():  # T31
     assert {"private", "no-store"} <= set(response["Cache-Control"].split(", "))
     assert "public" not in response["Cache-Control"]
     assert response["Vary"] == "Accept, Cookie"
+
+
+def test_protected_answer_without_headers_of_its_own_gets_the_same():  # T31
+    sealed, patched = http.seal(HttpResponse()), HttpResponse()
+    patch_cache_control(patched, private=True, no_store=True)
+    assert sealed["Cache-Control"] == patched["Cache-Control"]
+    assert sealed["Vary"] == "Cookie"
