@@ -170,7 +170,7 @@ def test_client_example_runs_without_django(outcome, printed):
     store.force("withdrawFunds", outcome)
     with SandboxServer(store) as server:
         variables = os.environ | {"AUTHSIGNAL_SECRET": store.secret, "AUTHSIGNAL_API_URL": f"{server.url}/v1"}
-        del variables["DJANGO_SETTINGS_MODULE"]
+        variables.pop("DJANGO_SETTINGS_MODULE", None)
         script = "import runpy, sys; runpy.run_path(sys.argv[1]); assert 'django' not in sys.modules"
         done = subprocess.run(
             [sys.executable, "-c", script, str(DOCS / "reference" / "client_example.py")],
