@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -13,9 +13,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.http import HttpRequest
 
-from django_authsignal.client import Client
 from django_authsignal.client.sealed import Sealed
 from django_authsignal.conf import app_settings
+
+if TYPE_CHECKING:
+    from django_authsignal.client import Client
 
 __all__ = ["environment", "get_client", "hosted_page", "refuse_stray_sandbox", "site_url"]
 
@@ -32,6 +34,8 @@ def get_client(timeout: float | None = None) -> Client:
 
     Raises ImproperlyConfigured for settings that must not reach the network.
     """
+    from django_authsignal.client import Client  # here, as every start imports this module
+
     environment()
     return Client(
         app_settings.SECRET,

@@ -95,7 +95,8 @@ def test_setting_up_imports_no_more_than_models_admin_and_receivers_need():
         "import django, sys; from django.conf import settings;"
         f"settings.configure(**{settings}); django.setup(); assert 'django_authsignal.admin.history' in sys.modules;"
         "loaded = [name for name in sys.modules if name.startswith(('django_authsignal.services', 'django_authsignal."
-        "decorators', 'django_authsignal.checks', 'django_authsignal.admin.operations'))];"
+        "decorators', 'django_authsignal.checks', 'django_authsignal.admin.operations',"
+        " 'django_authsignal.client.api'))];"
         "sys.exit(f'{loaded}' if loaded else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

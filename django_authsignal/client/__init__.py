@@ -13,11 +13,16 @@ and that is imported at the first call.
 
 from __future__ import annotations
 
-from .answers import Action, ActionSummary, Authenticator, Enrolled, Tracked, User, Users, Validation
-from .api import Client
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .errors import AuthsignalError, InvalidSignature, Rejected, Unauthorized, Unavailable, UnexpectedAnswer
-from .webhooks import Event
 from .wire import State
+
+if TYPE_CHECKING:
+    from .answers import Action, ActionSummary, Authenticator, Enrolled, Tracked, User, Users, Validation
+    from .api import Client
+    from .webhooks import Event
 
 ALLOW = State.ALLOW
 BLOCK = State.BLOCK
@@ -55,3 +60,13 @@ __all__ = [
     "Users",
     "Validation",
 ]
+
+_ANSWERS = ("Action", "ActionSummary", "Authenticator", "Enrolled", "Tracked", "User", "Users", "Validation")
+_LATER = {"Client": "api", "Event": "webhooks", **dict.fromkeys(_ANSWERS, "answers")}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what calls the service when it is asked for: models, at every start, need no more than the states."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_LATER[name]}", __name__), name)

@@ -327,3 +327,10 @@ def test_other_timeout_leaves_the_client_as_it_was(wire, client):
 
 def test_client_prints_its_url_only(client):
     assert repr(client) == f"<Client {URL}>"
+
+
+def test_room_has_all_it_promises_and_nothing_else():
+    room = django_authsignal.client
+    assert all(hasattr(room, name) for name in room.__all__)
+    with pytest.raises(AttributeError, match=r"module 'django_authsignal\.client' has no attribute 'Cleint'"):
+        room.Cleint  # noqa: B018
