@@ -15,12 +15,10 @@ from typing import Any
 from .decoding import strict
 from .errors import UnexpectedAnswer
 from .sealed import Payload, SealedBytes
-from .wire import Reader, moment_of
+from .wire import ID_LIMIT, Reader, moment_of
 
 __all__ = ["ID_LIMIT", "Delivery", "Event", "read"]
 
-ID_LIMIT = 64
-"""Characters of an event's id, type and tenant id; the service's own are UUIDs and short words."""
 MOST_RECORDS = 5000
 """Ten times what the service puts into a batch."""
 METHOD, ROUTE = "POST", "webhook"

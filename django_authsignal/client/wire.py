@@ -12,7 +12,10 @@ from typing import Any, NoReturn, TypeVar
 from .errors import UnexpectedAnswer
 from .sealed import sealed
 
-__all__ = ["Answer", "Reader", "State", "moment_of"]
+__all__ = ["ID_LIMIT", "Answer", "Reader", "State", "moment_of"]
+
+ID_LIMIT = 64
+"""Characters of an event's id, type and tenant id; the service's own are UUIDs and short words."""
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from django_authsignal.client.webhooks import ID_LIMIT
+from django_authsignal.client.wire import ID_LIMIT
 
 __all__ = ["WebhookEvent"]
 
