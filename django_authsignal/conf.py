@@ -6,6 +6,7 @@ Values are read when used, so ``override_settings`` works everywhere. A value th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeGuard
@@ -78,6 +79,10 @@ def _sealed(name: str, default: Any) -> Any:
 
 def _is_secret(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and bool(value) and value.isascii() and value.isprintable() and value == value.strip()
+
+
+def _is_host(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"([a-z0-9-]+\.)*[a-z0-9-]+", value, re.I | re.ASCII) is not None
 
 
 def _is_plain_url(url: str) -> bool:
@@ -209,8 +214,8 @@ class AppSettings:
     def ALLOWED_CHALLENGE_HOSTS(self) -> tuple[str, ...]:
         """Hosts beside authsignal.com whose hosted pages people may be sent to: your custom domain."""
         value = _get("ALLOWED_CHALLENGE_HOSTS", ())
-        if not isinstance(value, list | tuple | set) or not all(isinstance(host, str) and host for host in value):
-            raise _wrong("ALLOWED_CHALLENGE_HOSTS", "must be a list of host names.")
+        if not isinstance(value, list | tuple | set) or not all(map(_is_host, value)):
+            raise _wrong("ALLOWED_CHALLENGE_HOSTS", "must be a list of whole host names, such as 'mfa.bank.example'.")
         return tuple(host.lower() for host in value)
 
     @property

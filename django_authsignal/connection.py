@@ -107,7 +107,7 @@ def _is_hosted(url: str) -> bool:
         return False
     try:
         parts = urlsplit(url)
-        host, api = (parts.hostname or "").rstrip("."), urlsplit(app_settings.API_URL)
+        host, api = (parts.hostname or "").removesuffix("."), urlsplit(app_settings.API_URL)
         if environment() == SANDBOX:
             return parts.scheme in ("http", "https") and (host, parts.port) == (api.hostname, api.port)
         allowed = HOSTED.fullmatch(host) or host in app_settings.ALLOWED_CHALLENGE_HOSTS

@@ -129,6 +129,10 @@ def test_setting_is_read_when_it_is_used(settings, name, given, read):
         *[("USER_ID", value) for value in ("nowhere.at_all", "builtins.NotImplemented", 5)],
         ("ATTRIBUTES", "no_dots"),
         *[("ALLOWED_CHALLENGE_HOSTS", value) for value in ("mfa.bank.example", [""], [5], None, 5)],
+        *[
+            ("ALLOWED_CHALLENGE_HOSTS", [host])
+            for host in ("https://a.example", "a.example.", "*.a.example", ".a.example")
+        ],
     ],
 )
 def test_value_that_cannot_be_right_names_its_setting(settings, name, given):

@@ -136,6 +136,7 @@ EVIL = [
     "https://evil.example%2f.authsignal.com/",
     "https://.authsignal.com/",
     "https://..authsignal.com/",
+    "https://mfa.authsignal.com../",
     "https://[::1/.authsignal.com",
     "https://.authsignal.com.evil.example",
     "http://localhost:8001/hosted",
