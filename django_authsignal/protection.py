@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.urls import Resolver404, ResolverMatch, URLPattern, URLResolver, get_resolver, get_script_prefix, resolve
 
 from django_authsignal.conf import app_settings
-from django_authsignal.policy import PolicyArguments, StepUpPolicy
+from django_authsignal.policy import ANSWERED_BY_GATE, PolicyArguments, StepUpPolicy
 
 __all__ = [
     "NOT_OF_A_LOGIN",
@@ -49,13 +49,26 @@ class Route:
     is_own: bool
     """Whether the view itself asks for it, not ``AUTHSIGNAL_PROTECT``."""
     operations: tuple[StepUpPolicy, ...] = ()
-    """What the view asks before single operations: an admin's, told with its list, a view set's, or by permissions."""
+    """What the view asks before single operations: an admin's, a view set's, or by permissions."""
 
     @property
     def policies(self) -> tuple[StepUpPolicy, ...]:
         """Every policy behind this route."""
         further = tuple(policy for policy in self.operations if policy != self.policy)
         return (self.policy, *further) if self.policy else further
+
+    @property
+    def by_method(self) -> dict[str, list[StepUpPolicy]]:
+        """What asks before each method, of a view set; empty for a view that does not tell its methods apart."""
+        known: dict[str, StepUpPolicy | None] = getattr(self.view, "step_up_by_method", {})
+        area, permissions = area_policy(self.view, self.name), _permissions(self.view)
+        before = {}
+        for method, own in known.items():
+            if method in ANSWERED_BY_GATE:
+                continue
+            asked = [each for each in (own, *permissions) if each and each.resolved().protects(method)]
+            before[method] = [area] if area and not asked and area.resolved().protects(method) else asked
+        return before
 
 
 def step_up_exempt(view: V) -> V:
@@ -154,13 +167,12 @@ def _routes(patterns: list[URLPattern | URLResolver], prefix: str, namespaces: l
             # By Django's own class, so that the name is the one that a request's match has.
             name = ResolverMatch(view, (), {}, pattern.name, namespaces=namespaces).view_name
             own = getattr(view, "step_up_policy", None) is not None
-            yield Route(path, name, view, policy_for(view, name), own, _operations(view, name))
+            yield Route(path, name, view, policy_for(view, name), own, _operations(view))
 
 
-def _operations(view: Any, name: str) -> tuple[StepUpPolicy, ...]:
-    own = getattr(view, "step_up_policies", ())
-    of_admin = getattr(getattr(view, "model_admin", None), "step_up_policies", tuple)
-    policies = [*own, *_permissions(view), *(of_admin() if name.endswith("_changelist") else ())]
+def _operations(view: Any) -> tuple[StepUpPolicy, ...]:
+    marked = (*getattr(view, "step_up_policies", ()), *getattr(view, "step_up_operations", ()))
+    policies = [*marked, *_permissions(view)]
     return tuple(policy for place, policy in enumerate(policies) if policy not in policies[:place])
 
 

@@ -62,11 +62,25 @@ class StepUpAdminMixin(_ModelAdmin):
         wrappers |= {"get_changelist_formset": self._asking_rows, "get_actions": self._asking_actions}
         for name, wrapper in wrappers.items():
             setattr(self, name, wrapper(getattr(self, name)))
+        for name, policies in self._by_view().items():
+            getattr(self, name).step_up_operations = policies  # found by checks and commands
 
     def step_up_policies(self) -> list[StepUpPolicy]:
         """Every policy of this admin."""
         single = (self.step_up_delete, self.step_up_add, self.step_up_change)
         return [*filter(None, single), *self.step_up_fields.values(), *self.step_up_actions.values()]
+
+    def _by_view(self) -> dict[str, tuple[StepUpPolicy, ...]]:
+        """What each view may come to; the list changes objects only where its rows can be edited."""
+        fields = self.step_up_fields.values()
+        rows = (self.step_up_change, *fields) if self.list_editable else ()
+        views = {
+            "changelist_view": (self.step_up_delete, *rows, *self.step_up_actions.values()),
+            "add_view": (self.step_up_add, *fields),
+            "change_view": (self.step_up_change, *fields),
+            "delete_view": (self.step_up_delete,),
+        }
+        return {name: tuple(filter(None, policies)) for name, policies in views.items()}
 
     def _deletion(self, request: HttpRequest, objects: Model | Iterable[Model]) -> Needs:
         def tell() -> Mapping[str, object]:

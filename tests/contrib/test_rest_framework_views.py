@@ -141,6 +141,20 @@ def test_answered_exceptions_leave_a_surrounding_transaction_usable(program, ser
     assert codes() == ["spent"]
 
 
+PAY = StepUpPolicy(ACTION)
+WRITING = ("create", "update", "partial_update", "destroy")
+
+
+def extra(method, **options):
+    """An action beside the usual ones."""
+
+    @action(detail=True, methods=[method], **options)
+    def close(self, request, pk):
+        return Response()
+
+    return close
+
+
 class Things(StepUpAPIMixin, ViewSet):
     authentication_classes, permission_classes = Api.authentication_classes, Api.permission_classes
     step_up_actions = {"list": StepUpPolicy("look"), "destroy": StepUpPolicy(ACTION)}
@@ -198,6 +212,7 @@ def test_routes_of_a_view_set_know_their_policies(things):
     look, destroy, close = Things.step_up_actions["list"], Things.step_up_actions["destroy"], StepUpPolicy("close")
     assert known == {"thing-list": (look,), "thing-detail": (destroy,), "thing-close": (close,)}
     assert things["thing-detail"].step_up_policy is destroy
+    assert things["thing-detail"].step_up_by_method == {"GET": None, "DELETE": destroy}
     assert Gated.as_view().step_up_policies == (Gated.step_up,)
 
 
@@ -209,7 +224,9 @@ def test_routes_of_a_view_set_know_their_policies(things):
         ((ViewSet,), {"step_up_actions": {"list": None}}, "needs step_up"),
         ((ModelViewSet,), {"step_up_actions": {"list": "look"}}, "StepUpPolicy objects"),
         ((ModelViewSet,), {"step_up_actions": {"delete": StepUpPolicy(ACTION)}}, "names 'delete'"),
-        ((ModelViewSet,), {"step_up_actions": {"update": StepUpPolicy(ACTION)}}, "both update and partial_update"),
+        ((ModelViewSet,), {"step_up_actions": {"create": PAY, "destroy": PAY}}, "partial_update, update would stay"),
+        ((ModelViewSet,), {"step_up_actions": dict.fromkeys(WRITING, PAY), "close": extra("post")}, "close would stay"),
+        ((ModelViewSet,), {"step_up_actions": {"list": PAY}, "close": extra("put", step_up=PAY)}, "create, destroy,"),
     ],
 )
 def test_view_that_protects_nothing_or_too_little_is_refused(bases, attributes, problem):
@@ -218,12 +235,31 @@ def test_view_that_protects_nothing_or_too_little_is_refused(bases, attributes, 
         view.as_view(*[{"get": "list"}] * issubclass(view, ViewSet | ModelViewSet))
 
 
-@pytest.mark.parametrize("rest", [{"partial_update": None}, {"partial_update": StepUpPolicy("patch")}])
-def test_two_ways_to_one_change_are_both_named(rest):
-    actions = {"update": StepUpPolicy(ACTION), **rest}
-    view = type("View", (StepUpAPIMixin, ModelViewSet), {"step_up_actions": actions})
-    policies = view.as_view({"put": "update", "patch": "partial_update"}).step_up_policies
-    assert policies == tuple(filter(None, actions.values()))
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"step_up_actions": {**dict.fromkeys(WRITING), "create": PAY}},
+        {"step_up_actions": {"list": PAY}},
+        {"step_up_actions": {"create": PAY}, "http_method_names": ["get", "post"]},
+        {"step_up_actions": {"create": None}, "step_up": PAY, "close": extra("post")},
+        {"step_up_actions": dict.fromkeys(WRITING, PAY), "close": extra("get")},
+        {"step_up_actions": dict.fromkeys(WRITING, PAY), "close": extra("post", step_up=None)},
+        {"step_up_actions": dict.fromkeys(WRITING, PAY), "close": extra("post", step_up=StepUpPolicy("close"))},
+    ],
+)
+def test_view_set_that_says_what_it_leaves_open_is_taken(attributes):
+    router = SimpleRouter()
+    router.register("things", type("View", (StepUpAPIMixin, ModelViewSet), attributes), "thing")
+    assert [route.name for route in router.urls][:2] == ["thing-list", "thing-detail"]
+
+
+def test_method_that_is_bound_by_hand_is_named_too():
+    view = type("View", (StepUpAPIMixin, ModelViewSet), {"step_up_actions": dict.fromkeys(WRITING, PAY), "pay": None})
+    view.pay = view.create
+    view.as_view({"get": "pay"})
+    with pytest.raises(ImproperlyConfigured, match="pay would stay open"):
+        view.as_view({"post": "pay"})
+    view.as_view({"post": "pay"}, step_up=PAY)
 
 
 def test_view_may_choose_its_policy_itself(caller, serve, done):

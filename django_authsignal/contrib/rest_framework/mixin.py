@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import Any, ClassVar
@@ -26,7 +26,16 @@ from .asking import ask, finds_nobody, is_made_up, keep_body, negotiated_html
 
 __all__ = ["StepUpAPIMixin"]
 
-STANDARD_ACTIONS = ("list", "create", "retrieve", "update", "partial_update", "destroy")
+STANDARD_ACTIONS = {
+    "list": "get",
+    "create": "post",
+    "retrieve": "get",
+    "update": "put",
+    "partial_update": "patch",
+    "destroy": "delete",
+}
+"""The actions that a router knows by itself, and the methods that lead to them."""
+SAFE = ("get", "head", "options", "trace")
 
 
 class StepUpAPIMixin(APIView):
@@ -45,7 +54,8 @@ class StepUpAPIMixin(APIView):
     step_up: StepUpPolicy | None = None
     """Before every handler but those of ``step_up_actions``. ``@action(step_up=…)`` sets it for one extra action."""
     step_up_actions: ClassVar[Mapping[str, StepUpPolicy | None]] = {}
-    """By a view set's action, such as ``{"destroy": policy}``. None: nothing."""
+    """By a view set's action, such as ``{"destroy": policy}``. None: nothing. Where one action that POST, PUT, PATCH
+    or DELETE leads to has a policy and ``step_up`` is None, every other of them must be named."""
 
     _unfinished: Decision | None = None
     """What let the handler run that has not returned."""
@@ -55,12 +65,16 @@ class StepUpAPIMixin(APIView):
         """The view function, marked for checks and commands."""
         step_up = initkwargs.get("step_up", cls.step_up)
         by_action = initkwargs.get("step_up_actions", cls.step_up_actions)
-        _refuse_contradictions(cls, step_up, args[0].values() if args else ())
         view: Any = outside_transactions(super().as_view(*args, **initkwargs))
-        actions: Mapping[str, str] = getattr(view, "actions", {"": ""})
-        before = [by_action.get(action, step_up) for action in actions.values()]
-        if policies := tuple(policy for place, policy in enumerate(before) if policy and policy not in before[:place]):
+        actions: Mapping[str, str] = getattr(view, "actions", {})
+        _refuse_contradictions(cls, step_up, by_action, actions)
+        before = {method: by_action.get(action, step_up) for method, action in (actions or {"": ""}).items()}
+        found = list(before.values())
+        if policies := tuple(policy for place, policy in enumerate(found) if policy and policy not in found[:place]):
             view.step_up_policy, view.step_up_policies = policies[0], policies
+        if actions and _is_foreseen(cls):
+            served = initkwargs.get("http_method_names", cls.http_method_names)
+            view.step_up_by_method = {name.upper(): before[name] for name in actions if name in served}
         view.step_up_asks_for_area = True
         return view
 
@@ -134,13 +148,35 @@ def _extra_actions(view: type[StepUpAPIMixin]) -> list[Any]:
     return extra
 
 
-def _routed_actions(view: type[StepUpAPIMixin], bound: Collection[str]) -> set[str]:
-    """What a router, ``@action``, or a binding by hand can lead to; a helper of that name is no action."""
-    standard = {action for action in STANDARD_ACTIONS if callable(getattr(view, action, None))}
-    return standard | {*bound} | {name for action in _extra_actions(view) for name in action.mapping.values()}
+def _routed_actions(view: type[StepUpAPIMixin], bound: Mapping[str, str]) -> dict[str, set[str]]:
+    """What a router, ``@action``, or a binding by hand can lead to, and by which methods; a helper is no action."""
+    routed: dict[str, set[str]] = {}
+    for action, method in STANDARD_ACTIONS.items():
+        if callable(getattr(view, action, None)):
+            routed.setdefault(action, set()).add(method)
+    for mapping in (bound, *(extra.mapping for extra in _extra_actions(view))):
+        for method, action in mapping.items():
+            routed.setdefault(action, set()).add(method)
+    return routed
 
 
-def _refuse_contradictions(view: type[StepUpAPIMixin], step_up: StepUpPolicy | None, bound: Collection[str]) -> None:
+def _forgotten(
+    view: type[StepUpAPIMixin], actions: Mapping[str, StepUpPolicy | None], bound: Mapping[str, str]
+) -> list[str]:
+    """Actions that change something and are not named, where another of them is protected."""
+    served = {*view.http_method_names}.difference(SAFE)
+    writing = {action for action, methods in _routed_actions(view, bound).items() if methods & served}
+    extra = [each for each in _extra_actions(view) if "step_up" in each.kwargs]
+    named = {name: each.kwargs["step_up"] for each in extra for name in each.mapping.values()} | {**actions}
+    return sorted(writing - named.keys()) if any(map(named.get, writing)) else []
+
+
+def _refuse_contradictions(
+    view: type[StepUpAPIMixin],
+    step_up: StepUpPolicy | None,
+    by_action: Mapping[str, StepUpPolicy | None],
+    bound: Mapping[str, str],
+) -> None:
     if not _is_foreseen(view):
         return
     name, actions = view.__name__, view.step_up_actions
@@ -157,7 +193,6 @@ def _refuse_contradictions(view: type[StepUpAPIMixin], step_up: StepUpPolicy | N
         if step_up is None and named and len(named) < len({*action.mapping.values()}):
             text = f"{action.__name__} has several methods: name each of {', '.join(sorted(action.mapping.values()))}."
             raise ImproperlyConfigured(f"{name}.step_up_actions: {text}")
-    changes = {action for action in ("update", "partial_update") if hasattr(view, action)}
-    if step_up is None and len(changes) == 2 and len(changes & actions.keys()) == 1:
-        text = "PUT and PATCH make the same change: name both update and partial_update (None leaves one open)."
+    if step_up is None and view.step_up is None and (forgotten := _forgotten(view, by_action, bound)):
+        text = f"{', '.join(forgotten)} would stay open: name each, with a policy or with None, which leaves it open."
         raise ImproperlyConfigured(f"{name}.step_up_actions: {text}")
