@@ -165,6 +165,12 @@ def test_view_set_that_is_exempt_does_not_fail(settings):
     assert lines("--fail-unprotected", "thing") == {"/thing/": ("thing", "delete (single use, DELETE)")}
 
 
+def test_method_that_the_gate_answers_itself_is_not_counted(settings):
+    view = type("Things", (StepUpAPIMixin, ModelViewSet), DELETING).as_view({"head": "retrieve", "delete": "destroy"})
+    settings.ROOT_URLCONF = (path("thing/", view, name="thing"),)
+    assert lines("--fail-unprotected", "thing") == {"/thing/": ("thing", "delete (single use, all methods)")}
+
+
 def serve_admin(settings, **attributes):
     site = admin.AdminSite()
     site.register(User, type("Users", (StepUpAdminMixin, UserAdmin), attributes))
