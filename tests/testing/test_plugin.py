@@ -39,6 +39,26 @@ def test_meant_to_reach_a_server(settings):
     settings.AUTHSIGNAL_ALLOW_SANDBOX = True
     get_client().get_user("alice")
 """
+OUTAGES = """\
+import pytest
+import responses
+from django_authsignal.client import Unavailable
+from django_authsignal.connection import get_client
+
+@pytest.mark.parametrize("time", range(5))
+@responses.activate
+def test_outage(time):
+    with pytest.raises(Unavailable):
+        get_client().get_user("alice")
+
+def test_forgotten():
+    get_client().get_user("alice")
+
+@responses.activate
+def test_answered():
+    responses.get("https://api.authsignal.com/v1/users/alice", json={"isEnrolled": True})
+    assert get_client().get_user("alice").is_enrolled
+"""
 
 
 @pytest.fixture
@@ -67,6 +87,17 @@ def test_fixture_without_pytest_django_says_what_it_needs(run):
     assert "The authsignal fixture needs pytest-django; without it, use `with Authsignal() as authsignal:`." in printed
 
 
+def test_fixture_without_settings_fails_instead_of_skipping(run):
+    printed = run("def test_it(authsignal):\n    pass\n")
+    assert "The authsignal fixture needs Django's settings: name them, as by DJANGO_SETTINGS_MODULE." in printed
+    assert "1 error" in printed
+
+
+@pytest.mark.parametrize("options", [(), ("-p", "no:django")], ids=["pytest-django", "pytest"])
+def test_app_that_is_imported_only_needs_no_settings(run, options):
+    assert "1 passed" in run("import django_authsignal.apps\n\ndef test_it():\n    pass\n", *options)
+
+
 def test_one_line_gives_it_to_every_test(run):
     assert "1 passed" in run(FORGOTTEN, "--ds=settings", "-k", "forgotten", "-o", "usefixtures=authsignal")
 
@@ -77,3 +108,9 @@ def test_tests_without_the_fixture_are_kept_off_the_network(run):
     assert "This test would have reached the network: GET https://api.authsignal.com/v1/users/alice\n" in printed
     assert "Let the test use the authsignal fixture" in printed
     assert "Unavailable: GET" in printed  # the connection to this machine was tried, and refused
+
+
+def test_outages_of_one_test_are_none_of_the_next(run):
+    printed = run(OUTAGES, "--ds=settings")
+    assert "1 failed, 6 passed" in printed
+    assert "This test would have reached the network: GET https://api.authsignal.com/v1/users/alice\n" in printed
