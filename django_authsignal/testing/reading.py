@@ -22,6 +22,10 @@ ENROLLING = (
     "This user has no authenticator and was asked to enrol. Give it one with authsignal.enrol(user), or enrol as the "
     "user would: complete_step_up(client, client.post(reverse('authsignal:enrol')))."
 )
+WATCHED = (
+    "The gate only watched, and stopped nothing: this action is report_only. In the settings of your tests let "
+    "AUTHSIGNAL_MODE be 'enforce', and AUTHSIGNAL_ACTIONS and the view name no other mode."
+)
 
 
 def active_adapter() -> SandboxAdapter:
@@ -90,10 +94,18 @@ def describe(response: Any) -> str:
     outcome = outcome_of(response)
     if outcome == "login" or (location and location == resolve_url(settings.LOGIN_URL)):
         return f"{line}. Nobody is signed in: call client.force_login(user) first."
+    if outcome is None and _was_watched(response):
+        return f"{line}. {WATCHED}"
     if outcome is None:
         return f"{line}, not made by the gate; is the view gated, and was it reached?{_allowed()}"
     line += f", the gate decided {outcome!r}{_reason(getattr(response, 'step_up', None))}."
     return f"{line} {ENROLLING}" if outcome == "enrol" else line
+
+
+def _was_watched(response: Any) -> bool:
+    """Whether what let the request on is report-only. Both test clients leave the request on their responses."""
+    request = getattr(response, "wsgi_request", None) or getattr(response, "asgi_request", None)
+    return getattr(getattr(request, "step_up_proof", None), "reason", "") == "report_only"
 
 
 def _reason(decision: Any) -> str:

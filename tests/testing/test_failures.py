@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.http import HttpResponse
+from django.test import AsyncClient
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
@@ -23,6 +25,10 @@ from tests.gated import gated as gated
 LET_THROUGH = (
     "status 200, not made by the gate; is the view gated, and was it reached?\n"
     "Asked about was 'pay'; what a test has not decided, as by authsignal.challenge(…), is allowed."
+)
+WATCHED = (
+    "status 200. The gate only watched, and stopped nothing: this action is report_only. In the settings of your tests "
+    "let AUTHSIGNAL_MODE be 'enforce', and AUTHSIGNAL_ACTIONS and the view name no other mode."
 )
 NO_AUTHENTICATOR = (
     "status 403, the gate decided 'enrol' (unenrolled). This user has no authenticator and was asked to enrol. "
@@ -50,6 +56,29 @@ def test_view_without_a_gate_asked_nobody(gated):
     gated.serve(gated.view)
     with says("Expected a challenge, got status 200, not made by the gate; is the view gated, and was it reached?"):
         assert_step_up_required(gated.post())
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "policy"),
+    [
+        ("MODE", "report_only", {}),
+        ("ACTIONS", {ACTION: {"mode": "report_only"}}, {}),
+        ("MODE", "enforce", {"mode": "report_only"}),
+    ],
+)
+def test_action_that_is_only_watched_is_told_apart(authsignal, gated, settings, setting, value, policy):
+    setattr(settings, f"AUTHSIGNAL_{setting}", value)
+    authsignal.challenge(ACTION)
+    with says(f"Expected a challenge, got {WATCHED}"):
+        assert_step_up_required(gated(**policy).post())
+
+
+def test_async_client_tells_what_was_only_watched(authsignal, gated, alice):
+    gated(mode="report_only")
+    client = AsyncClient()
+    client.force_login(alice)
+    with says(f"Expected 'blocked', got {WATCHED}"):
+        assert_step_up_refused(async_to_sync(client.post)(PATH), "blocked")
 
 
 @pytest.mark.parametrize("headers", [{}, {"Accept": "application/json"}], ids=["page", "problem"])
