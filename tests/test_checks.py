@@ -130,6 +130,13 @@ def test_wrong_setting_has_its_number(settings, number, changes, text):
     assert text in found(number).msg
 
 
+def test_hint_for_a_missing_secret_works_where_a_sandbox_was_named(settings):
+    settings.AUTHSIGNAL_SECRET, settings.AUTHSIGNAL_API_URL = "", "http://localhost:8001/v1"
+    assert found("E001").hint.endswith("in the settings of tests any text will do, with AUTHSIGNAL_API_URL = ''.")
+    settings.AUTHSIGNAL_SECRET, settings.AUTHSIGNAL_API_URL = "none", ""
+    assert found() == []
+
+
 def test_site_without_https_is_fine_in_development_and_in_test_runs(settings):
     settings.AUTHSIGNAL_SITE_URL = "http://localhost:8000"
     settings.DEBUG = True

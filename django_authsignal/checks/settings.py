@@ -51,7 +51,11 @@ OTHER_SETTINGS = [
 def check_credentials(**kwargs: Any) -> Messages:
     """E001 secret, E002 sandbox and live mixed or a stray sandbox, E003 API address."""
     if problem := problem_of(lambda: app_settings.SECRET):
-        return [error(1, problem, "Set AUTHSIGNAL_SECRET = os.environ['AUTHSIGNAL_SECRET'].")]
+        hint = (
+            "Set AUTHSIGNAL_SECRET = os.environ['AUTHSIGNAL_SECRET']; in the settings of tests any text will do, "
+            "with AUTHSIGNAL_API_URL = ''."
+        )
+        return [error(1, problem, hint)]
     if problem := problem_of(lambda: app_settings.API_URL):
         return [error(3, problem, "Set AUTHSIGNAL_REGION to 'us', 'au', 'eu' or 'ca', or AUTHSIGNAL_API_URL.")]
     if problem := problem_of(connection.environment):

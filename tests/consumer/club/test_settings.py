@@ -3,4 +3,5 @@
 from club.settings import *  # noqa: F403
 
 AUTHSIGNAL_SECRET = "none"
+AUTHSIGNAL_API_URL = ""
 AUTHSIGNAL_ADAPTER = "django_authsignal.testing.no_network"
