@@ -170,6 +170,12 @@ def test_nothing_but_a_fresh_success_approves(gated, back, wire, change, expecte
     assert gated.row.status == expected
 
 
+def test_old_success_under_a_new_key_is_called_stale(gated, back, wire):  # T1
+    wire.tamper = lambda answer: answer | {"stateUpdatedAt": "2020-01-01T00:00:00.000Z"}
+    back()
+    assert gated.row.reason == "stale"
+
+
 def test_refusal_without_a_time_counts_from_now(gated, back, wire):
     wire.tamper = lambda answer: answer | {"isValid": False, "stateUpdatedAt": None}
     back()

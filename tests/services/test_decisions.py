@@ -11,6 +11,7 @@ import requests
 from django.utils import timezone
 
 from django_authsignal.models import ActionEvent, Status, TrackedAction
+from django_authsignal.testing import complete_step_up
 from tests.gated import ACTION, outcome
 
 ROWS = TrackedAction.objects
@@ -60,10 +61,14 @@ def test_refusal_names_its_row_and_the_row_what_was_answered(gated, authsignal, 
     assert told(response) == (row.idempotency_key, said[1], None)
 
 
-def test_user_without_an_authenticator_is_refused_with_what_was_answered(gated, authsignal, alice):
+@pytest.mark.parametrize(("unenrolled", "answered"), [("enrol", "enrol"), ("deny", "blocked")])
+def test_user_without_an_authenticator_is_refused_with_what_was_answered(  # T11
+    gated, authsignal, alice, unenrolled, answered
+):
     authsignal.unenrolled(alice)
-    gated()
+    gated(unenrolled=unenrolled)
     response, row = gated.get(), gated.row
+    assert outcome(response) == answered
     assert (row.status, row.reason, row.remote_state, row.is_enrolled) == (
         Status.REFUSED,
         "unenrolled",
@@ -244,6 +249,43 @@ def test_wrong_answer_about_a_pending_challenge_names_its_row_and_what_was_wrong
     ((kind, detail),) = noted(gated.row)
     assert kind == ActionEvent.Kind.ANOMALY
     assert "the answer is about another idempotency key" in detail
+
+
+# Windows
+
+
+@pytest.fixture
+def verified(gated, authsignal):
+    """`verified(max_age=60)`: the action was allowed after a challenge by SMS; the service blocks it since."""
+
+    def verify(**policy):
+        authsignal.challenge(ACTION)
+        gated(**policy)
+        complete_step_up(gated.client, gated.get())
+        assert gated.get().content == b"done"
+        authsignal.block(ACTION)
+
+    return verify
+
+
+@pytest.mark.parametrize("demanded", [{}, {"minimum": "challenge"}, {"verification_methods": ["SMS"]}], ids=str)
+def test_window_is_worth_the_challenge_that_opened_it(gated, verified, demanded):  # T14
+    verified(max_age=60, **demanded)
+    assert gated.get().content == b"done"
+
+
+def test_window_that_no_challenge_opened_is_worth_none(gated, authsignal):  # T13
+    gated(max_age=60)
+    assert gated.get().content == b"done"
+    authsignal.block(ACTION)
+    gated(max_age=60, minimum="challenge")
+    assert outcome(gated.get()) == "blocked"
+
+
+def test_single_use_opens_no_window(gated):
+    gated()
+    assert gated.get().content == b"done"
+    assert "windows" not in gated.client.session["_authsignal"]
 
 
 # What goes on
