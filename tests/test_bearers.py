@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -50,9 +51,9 @@ def passed(response, result="approve"):
 
     class Redirected:
         def get(self, url, **extra):
-            return parse_qs(urlsplit(url).query)["token"][0]
+            return SimpleNamespace(token=parse_qs(urlsplit(url).query)["token"][0])
 
-    return complete_step_up(Redirected(), response, result)
+    return complete_step_up(Redirected(), response, result).token
 
 
 def key_of(response):

@@ -13,7 +13,7 @@ import pytest
 from django.test import Client
 
 from django_authsignal.models import TrackedAction, WebhookEvent
-from tests.rig.proofs import often
+from tests.rig.proofs import often, record
 
 from .events import PATH, authenticator, batch, encoded, event, log, message, signed, verify
 
@@ -136,7 +136,7 @@ def damaged_header(chance, header):
     )()
 
 
-def often(chance, damage, thing):
+def damaged(chance, damage, thing):
     for _ in range(chance.choice([1, 1, 1, 2, 5])):
         thing = damage(chance, thing) if thing else thing
     return thing
@@ -179,9 +179,9 @@ def test_what_is_not_genuine_is_refused_without_a_query(valid, statements):  # T
         body = encoded(valid(chance))
         header = signed(body, secret=chance.choice([None, "another"]))
         timestamp, right = signed(body)[2:].split(",v2=")
-        header = often(chance, damaged_header, header)
+        header = damaged(chance, damaged_header, header)
         if number % 3 == 0:
-            body = often(chance, damaged_bytes, body)
+            body = damaged(chance, damaged_bytes, body)
         statements.clear()
         answer = send(body, header).status_code
         answers[answer] += 1
@@ -193,6 +193,7 @@ def test_what_is_not_genuine_is_refused_without_a_query(valid, statements):  # T
         else:
             assert statements == [], number
     assert answers[400] > 0.8 * answers.total()
+    record("webhooks", "not genuine", inputs=answers.total(), refused=answers[400])
 
 
 def test_what_is_genuine_and_damaged_is_recorded_or_refused_and_never_grants(valid, statements):  # T55 T58
@@ -201,10 +202,10 @@ def test_what_is_genuine_and_damaged_is_recorded_or_refused_and_never_grants(val
     for number in range(INPUTS // 2):
         value = valid(chance)
         if number % 2:
-            value = often(chance, damaged_value, value)
+            value = damaged(chance, damaged_value, value)
         body = json.dumps(value).encode()
         if number % 3 == 0:
-            body = often(chance, damaged_bytes, body)
+            body = damaged(chance, damaged_bytes, body)
         statements.clear()
         answer = send(body, signed(body)).status_code
         answers[answer] += 1
@@ -225,3 +226,4 @@ def test_what_is_genuine_and_damaged_is_recorded_or_refused_and_never_grants(val
         ("spent", "spent"),
         ("void", "void"),
     }
+    record("webhooks", "genuine and damaged", inputs=answers.total(), refused=answers[400], grants=0)
