@@ -51,6 +51,7 @@ SUBJECTS = {
             "test_values.py",
             "journeys/test_binding.py",
         ),
+        without=("error_tells_nothing_of_what_was_typed",),
     ),
     "spend": Subject(
         modules=("services/stepup", "models/actions", "querysets", "sessions", "statuses"),
