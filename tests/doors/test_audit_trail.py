@@ -91,7 +91,7 @@ def test_service_that_does_not_answer_costs_a_second(client, done, settings, pat
         settings.AUTHSIGNAL_API_URL = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
         start = time.monotonic()
         assert client.get(path).content == b"done"
-        assert 0.5 < time.monotonic() - start < 1.6
+        assert 0.5 < time.monotonic() - start < 2
 
 
 def test_audit_trail_reads_no_body(client, settings):

@@ -83,6 +83,7 @@ class Bench:
             "MIDDLEWARE": MIDDLEWARE,
             "AUTHSIGNAL_SECRET": SECRET,
             "AUTHSIGNAL_API_URL": f"{self.origin}/v1",
+            "AUTHSIGNAL_ADAPTER": None,  # the client's own, with the connections that it keeps
             "AUTHSIGNAL_SITE_URL": "http://testserver",
             "AUTHSIGNAL_TIMEOUT": BUDGET,
         }
