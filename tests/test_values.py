@@ -13,14 +13,16 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.files.uploadhandler import MemoryFileUploadHandler, StopUpload
+from django.http import QueryDict
 from django.test import RequestFactory
 from django.test.client import encode_multipart
 from django.urls import ResolverMatch
+from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext_lazy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from django_authsignal.values import folded, is_plain_form, named_values, parsed_form, wire
+from django_authsignal.values import folded, is_plain_form, may_have_lost_bytes, named_values, parsed_form, wire
 
 PROFILE = settings(max_examples=100, deadline=None)
 FORM = "application/x-www-form-urlencoded"
@@ -405,3 +407,10 @@ def test_value_that_cannot_be_sent_is_the_projects_mistake(value):
 def test_number_that_json_cannot_hold_is_the_projects_mistake(value):
     with pytest.raises(ValueError, match="no number that JSON can hold"):
         wire(value)
+
+
+@pytest.mark.parametrize(("name", "lost"), [("paid.pdf", False), ("pa\ufffdd.pdf", True)])
+def test_name_of_an_upload_may_have_lost_bytes_too(name, lost):
+    """Bytes that are no text all become this character: names that differ would look alike."""
+    files = MultiValueDict({"proof": [SimpleUploadedFile(name, b"x")]})
+    assert may_have_lost_bytes(QueryDict("amount=5"), files) is lost
